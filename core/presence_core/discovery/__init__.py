@@ -1,0 +1,1 @@
+"""Hints of whom to dial; never trusted."""

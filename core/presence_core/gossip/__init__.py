@@ -1,0 +1,1 @@
+"""Signed presence records and the table of the newest of each peer; no I/O, no clock."""

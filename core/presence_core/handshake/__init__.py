@@ -1,0 +1,1 @@
+"""From two strangers to an encrypted session: bytes in, bytes out, no sockets, no clock."""

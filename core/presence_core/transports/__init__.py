@@ -1,0 +1,1 @@
+"""Bytes in, bytes out: the ways a session can travel."""

@@ -1,0 +1,1 @@
+"""Pure functions from presence graphs to what a screen shows; no Textual."""

@@ -1,0 +1,345 @@
+"""The engine: the only place where tasks, clocks and policy meet.
+
+It wires streams to links, links to the node, and the node to the graph. What decides is elsewhere
+and mostly pure; what is here waits, carries over, and starts and stops things in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import random
+import socket
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from presence_core._version import __version__
+from presence_core.codec.metadata import MetadataError, encode_metadata
+from presence_core.config import PresenceConfig
+from presence_core.engine.admission import ConnectionRequestHandler
+from presence_core.engine.conditions import Conditions
+from presence_core.engine.graph import GraphBuilder, LinkMeasure
+from presence_core.engine.home import MetadataFile, mesh_of
+from presence_core.engine.lan import Lan
+from presence_core.engine.links import Clock, Links
+from presence_core.engine.node import Node, NodeProfile
+from presence_core.engine.observers import GraphWatch
+from presence_core.engine.reports import Reports
+from presence_core.engine.targets import Targets
+from presence_core.engine.view import Sight, ViewKeeper
+from presence_core.identity.keyfile import HomeError, KeyFile
+from presence_core.identity.mesh import MeshKey
+from presence_core.model import ConditionState, Mesh, PresenceGraph, ViewState
+
+log = logging.getLogger(__name__)
+
+GRAPH_SECONDS = 0.02
+"""Graphs are built at most this often, however much happens."""
+
+MEASURE_SECONDS = 5.0
+"""How often round trips and byte counters of links are shown anew."""
+
+HOUSEKEEPING_SECONDS = 0.5
+
+_STOP_SECONDS = 0.5
+
+
+def os_name() -> str:
+    """Return the operating system in the words of the presence graph."""
+    return {"Darwin": "macOS"}.get(platform.system(), platform.system() or "Generic")
+
+
+def device_name() -> str:
+    """Return the name a device goes by when nobody has given it one."""
+    return socket.gethostname().partition(".")[0] or "unnamed"
+
+
+class Engine:
+    """One peer: starts, finds others, keeps the graph current, and leaves in good order.
+
+    Lives in one event loop. ``start`` and ``stop`` are called once each.
+    """
+
+    def __init__(
+        self, config: PresenceConfig, handler: ConnectionRequestHandler | None = None
+    ) -> None:
+        self.config = config
+        self.started = False
+        self.metadata: Mapping[str, Any] = {}
+        self.links: Links
+        self.watch: GraphWatch
+        self._loop = asyncio.get_running_loop()
+        self._rng = random.Random(random.SystemRandom().getrandbits(64))  # noqa: S311
+        self._clock = Clock(self._loop.time, lambda: time.time_ns() // 1_000_000)
+        self._conditions = Conditions(_utc, self._changed)
+        self._reports = Reports(self._conditions)
+        self._view = ViewKeeper(_utc)
+        self._targets = Targets(self._rng)
+        self._metadata_file = MetadataFile(config.home_path)
+        self._metadata_lock = asyncio.Lock()
+        self._lan = Lan(
+            self._targets,
+            self._conditions,
+            self._reports,
+            now=self._clock.now,
+            accepted=lambda stream: self.links.accept(stream),
+            dialled=lambda stream, target: self.links.dialled(stream, target),
+            happened=self._pump,
+        )
+        self._handler = handler
+        self._key_file: KeyFile | None = None
+        self._mesh: MeshKey
+        self._node: Node
+        self._builder: GraphBuilder
+        self._measures: dict[int, LinkMeasure] = {}
+        self._sequence = 0
+        self._housekeeping: asyncio.Task[None] | None = None
+        self._tick_timer: asyncio.TimerHandle | None = None
+        self._build_timer: asyncio.TimerHandle | None = None
+        self._built_at = float("-inf")
+        self._measured_at = float("-inf")
+        self._running = False
+
+    # -- life
+
+    async def start(self) -> None:
+        """Open the home, listen, look for peers.
+
+        Raises HomeError (a file of the home), EngineError (an address that is taken),
+        MetadataError or ValueError (configuration), each in one line that says what to do.
+        """
+        try:
+            epoch = await asyncio.to_thread(self._open_home)
+            self._build_node(epoch)
+            self._running = True
+            if self._networked:
+                await self._lan.start(
+                    self._mesh,
+                    listen=self.config.listen,
+                    interfaces=self.config.interfaces,
+                    peers=self.config.peers,
+                    wall=time.time,
+                    links=len(self.links.admitted),
+                )
+        except BaseException:
+            await self.stop()
+            raise
+        self._housekeeping = self._loop.create_task(self._keep_house(), name="presence-house")
+        self.started = True
+        self._pump()
+
+    @property
+    def _networked(self) -> bool:
+        return self.config.transports is None or "lan" in self.config.transports
+
+    def _open_home(self) -> int:
+        """Open key, mesh key and metadata (files: not for the event loop); return the epoch."""
+        home = self.config.home_path
+        self._key_file = KeyFile.open(home)
+        self._mesh = mesh_of(self.config, home)
+        if self.config.metadata is not None:
+            encode_metadata(self.config.metadata)
+            self.metadata = dict(self.config.metadata)
+            self._metadata_file.save(self.metadata)
+        else:
+            self.metadata = self._metadata_file.load() or {}
+        return self._key_file.next_epoch(self._clock.wall_ms())
+
+    def _build_node(self, epoch: int) -> None:
+        assert self._key_file is not None  # noqa: S101  start() has opened it
+        identity = self._key_file.identity
+        now = self._clock.now()
+        self._node = Node(
+            identity,
+            self._mesh,
+            NodeProfile(self.config.name or device_name(), os_name(), __version__),
+            epoch=epoch,
+            now=now,
+            wall_ms=self._clock.wall_ms,
+            rng=self._rng,
+            addresses=self._own_addresses,
+        )
+        self._node.set_metadata(encode_metadata(self.metadata) if self.metadata else None, now)
+        self.links = Links(
+            identity,
+            self._mesh,
+            self._node,
+            self._targets,
+            self._reports,
+            self._clock,
+            happened=self._pump,
+            missed=self._lan.look_again,
+        )
+        self.links.handler = self._handler
+        self._builder = GraphBuilder(self._node)
+        self._view.start(now, networked=self._networked)
+        self.watch = GraphWatch(self._make_graph())
+
+    def _own_addresses(self) -> tuple[str, ...]:
+        """What a neighbour needs to find us again, or to know our advert for ours."""
+        addresses = []
+        if self._lan.instance:
+            addresses.append(f"mdns:{self._lan.instance}")
+        if self._lan.port:
+            addresses.append(f"tcp:{self._lan.port}")
+        return tuple(addresses)
+
+    async def stop(self) -> None:
+        """Say goodbye to all neighbours and close everything, in bounded time."""
+        if self._running:
+            self._running = False
+            self._node.leave(self._clock.now())
+            self.links.carry_out(self._node.take_output())
+            self.links.close()
+        for timer in (self._tick_timer, self._build_timer):
+            if timer is not None:
+                timer.cancel()
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+            await asyncio.gather(self._housekeeping, return_exceptions=True)
+        await self._lan.stop()
+        if hasattr(self, "watch"):
+            self.watch.close()
+        if self._key_file is not None:
+            await asyncio.to_thread(self._key_file.close)
+
+    # -- what programs ask
+
+    def set_handler(self, handler: ConnectionRequestHandler | None) -> None:
+        """Set who is asked for every new link; None lets every member of the mesh in."""
+        self._handler = handler
+        if self.started:
+            self.links.handler = handler
+
+    async def set_metadata(self, value: Mapping[str, Any]) -> None:
+        """Check, keep and publish metadata.
+
+        Raises MetadataError (and the old value stays), HomeError when it cannot be kept.
+        """
+        data = encode_metadata(value)
+        async with self._metadata_lock:
+            await asyncio.to_thread(self._metadata_file.save, dict(value))
+            self._publish_metadata(dict(value), data)
+
+    def _publish_metadata(self, value: Mapping[str, Any], data: bytes) -> None:
+        self.metadata = value
+        self._node.set_metadata(data if value else None, self._clock.now())
+        self._pump()
+
+    # -- the way of the data
+
+    def _pump(self) -> None:
+        """Carry out what the node wants, and look when it wants to be called again."""
+        if not self._running:
+            return
+        now = self._clock.now()
+        self._node.tick(now)
+        self.links.carry_out(self._node.take_output())
+        connected = self._connected()
+        self._lan.dial_due(connected)
+        due = min(self._node.next_time(), self._targets.next_time(connected))
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
+            self._tick_timer = None
+        if due != float("inf"):
+            self._tick_timer = self._loop.call_at(max(due, now + 0.001), self._pump)
+        self._changed()
+
+    def _connected(self) -> set[bytes]:
+        return self._node.neighbour_keys() | {self._node.key}
+
+    def _changed(self) -> None:
+        """Publish a graph soon: at once after a quiet time, else within the building interval."""
+        if not self._running or self._build_timer is not None:
+            return
+        at = max(self._clock.now(), self._built_at + GRAPH_SECONDS)
+        self._build_timer = self._loop.call_at(at, self._build)
+
+    def _build(self) -> None:
+        self._build_timer = None
+        if not self._running:
+            return
+        self._built_at = self._clock.now()
+        self.watch.publish(self._make_graph())
+
+    def _make_graph(self) -> PresenceGraph:
+        now = self._clock.now()
+        self._assess_view(now)
+        for link_id, measure in self.links.measures().items():
+            if link_id not in self._measures or now - self._measured_at >= MEASURE_SECONDS:
+                self._measures[link_id] = measure
+        if now - self._measured_at >= MEASURE_SECONDS:
+            self._measured_at = now
+            self._measures = {k: v for k, v in self._measures.items() if k in self.links.admitted}
+        self._sequence += 1
+        self._node.changed.clear()
+        return self._builder.build(
+            sequence=self._sequence,
+            generated_at=_utc(),
+            view=self._view.view,
+            mesh=Mesh(self._mesh.name, self._mesh.open),
+            conditions=self._conditions.all(),
+            measures=self._measures,
+        )
+
+    def _assess_view(self, now: float) -> bool:
+        busy = (
+            self.links.busy()
+            or self._node.awaits_bodies()
+            or self._targets.untried(self._connected())
+        )
+        sight = Sight(
+            links=len(self.links.admitted),
+            heard_at=self.links.heard_at(),
+            busy=busy,
+            known_peers=len(self._node.table) - 1,
+        )
+        return self._view.assess(sight, now)
+
+    # -- what time brings
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(self._house_pause())
+            try:
+                await self._follow_metadata_file()
+                self._look_around()
+            except Exception:
+                log.exception("housekeeping failed; it goes on")
+
+    def _house_pause(self) -> float:
+        """Look more often while the view fills: people and scripts wait for it to be current."""
+        return 0.1 if self._view.view.state is ViewState.FILLING else HOUSEKEEPING_SECONDS
+
+    def _look_around(self) -> None:
+        now = self._clock.now()
+        self._lan.set_links(len(self.links.admitted))
+        self._reports.clocks([link.clock_offset for link in self._node.links.values()])
+        if self._assess_view(now) or now - self._measured_at >= MEASURE_SECONDS:
+            self._changed()
+
+    async def _follow_metadata_file(self) -> None:
+        """Publish what somebody else has written into the home's metadata file."""
+        async with self._metadata_lock:
+            if not await asyncio.to_thread(self._metadata_file.changed):
+                return
+            try:
+                value = await asyncio.to_thread(self._metadata_file.load) or {}
+                data = encode_metadata(value)
+            except (HomeError, MetadataError) as error:
+                self._conditions.set(
+                    "home",
+                    ConditionState.WARNING,
+                    str(error),
+                    "the metadata published before stays until then",
+                )
+                return
+            self._conditions.clear("home")
+            self._publish_metadata(value, data)
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,162 @@
+"""A session on a stream: bytes to messages, with the timers that the session asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from presence_core.handshake.session import (
+    Authenticated,
+    Closed,
+    CloseReason,
+    MessageReceived,
+    RttMeasured,
+    Session,
+)
+from presence_core.transports.stream import Stream
+
+
+class LinkUser(Protocol):
+    """Who is told what happens on a link."""
+
+    def link_authenticated(self, link: Link) -> None:
+        """The other end has proven its key (``link.session.peer_key``)."""
+
+    def link_message(self, link: Link, kind: int, body: bytes) -> None:
+        """A message has come."""
+
+    def link_closed(self, link: Link, closed: Closed) -> None:
+        """The link has ended; nothing more will come of it."""
+
+
+@dataclass(slots=True)
+class Rtt:
+    """The round trip of a link, smoothed: one slow answer is not news."""
+
+    seconds: float | None = None
+
+    def measured(self, seconds: float) -> None:
+        """Take a measurement in (RFC 6298's smoothing, without its variance)."""
+        old = self.seconds
+        self.seconds = seconds if old is None else old + (seconds - old) / 8
+
+
+class Link:
+    """One connection, from its first byte to its last. ``id`` is unique in an engine."""
+
+    def __init__(
+        self,
+        link_id: int,
+        stream: Stream,
+        session: Session,
+        user: LinkUser,
+        *,
+        clock: Callable[[], float],
+        dialled: str | None,
+    ) -> None:
+        self.id = link_id
+        self.stream = stream
+        self.session = session
+        self.dialled = dialled
+        """Name of the target that we dialled; None when the other end did."""
+        self.authenticated_at = float("-inf")
+        self.handshake_hash = b""
+        self.addresses: tuple[tuple[str, int], ...] = ()
+        """Where the other end can be dialled, by its Hello."""
+        self.rtt = Rtt()
+        self.closed: Closed | None = None
+        self._user = user
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        stream.attach(self)
+        self.flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the stream."""
+        self._handle(self.session.receive(data, self._clock()))
+
+    def stream_closed(self, error: Exception | None) -> None:
+        """Learn that the stream has ended."""
+        events = self.session.eof(self._clock())
+        detail = f"connection reset: {error}" if error else None
+        self._handle(
+            [
+                Closed(event.reason, detail, event.code)
+                if isinstance(event, Closed) and detail
+                else event
+                for event in events
+            ]
+        )
+        self._finish(Closed(CloseReason.EOF, detail or "the other end closed the connection", None))
+
+    def send(self, kind: int, body: bytes) -> None:
+        """Queue a message; the caller flushes."""
+        if self.closed is None:
+            self.session.send(kind, body, self._clock())
+
+    def hang_up(self, code: int, why: str) -> None:
+        """Say goodbye and close."""
+        if self.closed is not None:
+            return
+        self.session.bye(code, self._clock())
+        self.flush()
+        self._finish(Closed(CloseReason.LOCAL, why, code))
+
+    def flush(self) -> None:
+        """Give the stream what the session has to send, and set its timer."""
+        data = self.session.data_to_send()
+        if data:
+            self.stream.write(data)
+        if self.closed is not None:
+            return
+        timeout = self.session.next_timeout()
+        if timeout is None:
+            return
+        if self._timer is None or self._timer.when() > timeout:
+            # An earlier timer is left to fire and look again: cheaper than moving it each byte.
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(timeout, self._timed_out)
+
+    def _timed_out(self) -> None:
+        self._timer = None
+        now = self._clock()
+        timeout = self.session.next_timeout()
+        if timeout is not None and timeout <= now:
+            self._handle(self.session.handle_timeout(now))
+        else:
+            self.flush()
+
+    def _handle(self, events: list[Authenticated | MessageReceived | RttMeasured | Closed]) -> None:
+        for event in events:
+            if self.closed is not None:
+                return
+            match event:
+                case Authenticated():
+                    self.authenticated_at = self._clock()
+                    self.handshake_hash = event.handshake_hash
+                    self._user.link_authenticated(self)
+                case MessageReceived():
+                    self._user.link_message(self, event.type, event.body)
+                case RttMeasured():
+                    self.rtt.measured(event.seconds)
+                case Closed():
+                    self.flush()
+                    self._finish(event)
+        self.flush()
+
+    def _finish(self, closed: Closed) -> None:
+        if self.closed is not None:
+            return
+        self.closed = closed
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if closed.reason in (CloseReason.DEAD, CloseReason.TIMEOUT_HANDSHAKE):
+            self.stream.abort()
+        else:
+            self.stream.close()
+        self._user.link_closed(self, closed)

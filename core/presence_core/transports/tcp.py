@@ -42,10 +42,10 @@ class TcpStream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Set the socket up for many small messages, and hand the stream over."""
         self._wire = cast("asyncio.Transport", transport)
-        name = transport.get_extra_info("peername") or ("?", 0)
-        self.host = str(name[0])
-        self.remote = f"[{name[0]}]:{name[1]}" if ":" in self.host else f"{name[0]}:{name[1]}"
-        self.local_host = str((transport.get_extra_info("sockname") or ("?",))[0])
+        host, port = (transport.get_extra_info("peername") or ("?", 0))[:2]
+        self.host = _plain(host)
+        self.remote = f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
+        self.local_host = _plain((transport.get_extra_info("sockname") or ("?",))[0])
         _tune(transport.get_extra_info("socket"))
         if self._opened is not None:
             self._opened(self)
@@ -93,6 +93,11 @@ class TcpStream(asyncio.Protocol):
         """See :meth:`Stream.abort`."""
         if self._wire is not None:
             self._wire.abort()
+
+
+def _plain(host: str) -> str:
+    """Write an IPv4 address that came through a dual-stack socket the way people do."""
+    return host.removeprefix("::ffff:")
 
 
 def _tune(sock: socket.socket | None) -> None:
@@ -202,7 +207,7 @@ class _LocalAddresses:
         self._read_at = float("-inf")
 
     def has(self, host: str) -> bool:
-        host = host.removeprefix("::ffff:").partition("%")[0]
+        host = host.partition("%")[0]
         if host not in self._known and self._clock() - self._read_at > 2:
             self._read_at = self._clock()
             self._known = frozenset(

@@ -1,0 +1,251 @@
+"""Deterministic CBOR (RFC 8949 §4.2.1), strict on the way in and on the way out.
+
+``cbor2.loads`` is lenient: it takes trailing bytes, tags, unsorted and duplicate keys, and long
+forms of short numbers. So everything that comes in is scanned here first; what passes the scan has
+exactly one encoding.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any
+
+import cbor2
+
+MAX_DEPTH = 16
+MAX_ITEMS = 65_536
+
+_UINT64 = 1 << 64
+
+
+class CborError(ValueError):
+    """Bytes that are not one item of deterministic CBOR within the limits, or a value that
+    cannot be written as one."""
+
+
+def encode(value: Any) -> bytes:
+    """Encode null, booleans, integers of 64 bits, finite floats, text, bytes, lists and maps.
+
+    The keys of a map are all text or all unsigned integers; maps come out sorted, floats in the
+    shortest form that keeps their value. Raises CborError for anything else.
+    """
+    out = bytearray()
+    _encode(value, out, 1)
+    return bytes(out)
+
+
+def _encode(value: Any, out: bytearray, depth: int) -> None:
+    match value:
+        case None:
+            out.append(0xF6)
+        case bool():
+            out.append(0xF5 if value else 0xF4)
+        case int():
+            if not -_UINT64 <= value < _UINT64:
+                raise CborError(f"the integer {value:.3e} does not fit 64 bits")
+            out += _head(0, value) if value >= 0 else _head(1, -1 - value)
+        case float():
+            out += _float(value)
+        case bytes():
+            out += _head(2, len(value)) + value
+        case str():
+            text = _utf8(value)
+            out += _head(3, len(text)) + text
+        case list() | tuple():
+            _check_depth(depth)
+            out += _head(4, len(value))
+            for item in value:
+                _encode(item, out, depth + 1)
+        case _ if hasattr(value, "items"):
+            _check_depth(depth)
+            _encode_map(value, out, depth)
+        case _:
+            raise CborError(f"a {type(value).__name__} cannot be encoded")
+
+
+def _encode_map(value: Any, out: bytearray, depth: int) -> None:
+    entries = sorted((_key(key), item) for key, item in _pairs(value))
+    kinds = {key[0] >> 5 for key, _ in entries}
+    if len(kinds) > 1:
+        raise CborError("the keys of a map are all text or all unsigned integers")
+    out += _head(5, len(entries))
+    for key, item in entries:
+        out += key
+        _encode(item.value, out, depth + 1)
+
+
+class _Held:
+    """Keeps a value out of the comparison of map entries; their keys differ."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _pairs(value: Any) -> list[tuple[Any, _Held]]:
+    return [(key, _Held(item)) for key, item in value.items()]
+
+
+def _key(key: Any) -> bytes:
+    if isinstance(key, str):
+        text = _utf8(key)
+        return _head(3, len(text)) + text
+    if isinstance(key, int) and not isinstance(key, bool) and 0 <= key < _UINT64:
+        return _head(0, key)
+    raise CborError(f"{key!r:.40} cannot be the key of a map")
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise CborError("a text holds half of a surrogate pair, which is no character") from None
+
+
+def _check_depth(depth: int) -> None:
+    if depth > 512:
+        raise CborError("the value is nested too deeply, or contains itself")
+
+
+def _head(major: int, argument: int) -> bytes:
+    if argument < 24:
+        return bytes((major << 5 | argument,))
+    for info, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
+        if argument < 1 << 8 * size:
+            return bytes((major << 5 | info,)) + argument.to_bytes(size, "big")
+    raise CborError("a length does not fit 64 bits")
+
+
+def _float(value: float) -> bytes:
+    if not math.isfinite(value):
+        raise CborError(f"{value} is not a finite number")
+    for head, form in ((b"\xf9", ">e"), (b"\xfa", ">f")):
+        try:
+            short = struct.pack(form, value)
+        except OverflowError:
+            continue
+        if struct.unpack(form, short)[0] == value:
+            return head + short
+    return b"\xfb" + struct.pack(">d", value)
+
+
+def decode(
+    data: bytes, *, max_size: int, max_depth: int = MAX_DEPTH, max_items: int = MAX_ITEMS
+) -> Any:
+    """Decode exactly one item of deterministic CBOR.
+
+    ``max_depth`` counts nested arrays and maps, ``max_items`` every item in the whole. Raises
+    CborError for anything that :func:`encode` would have written otherwise.
+    """
+    if len(data) > max_size:
+        raise CborError(f"{len(data)} bytes are more than the {max_size} allowed")
+    end = _Scan(data, max_depth, max_items).scan()
+    if end != len(data):
+        raise CborError(f"{len(data) - end} bytes follow the item")
+    try:
+        return cbor2.loads(data)
+    except (cbor2.CBORDecodeError, ValueError, RecursionError) as error:
+        raise CborError(f"not decodable: {error}") from None
+
+
+class _Scan:
+    """One pass over the bytes, without recursion: a stack of what is still open."""
+
+    def __init__(self, data: bytes, max_depth: int, max_items: int) -> None:
+        self._data = data
+        self._max_depth = max_depth
+        self._left = max_items
+
+    def scan(self) -> int:
+        """Check one item; return where it ends."""
+        # An open array or map: items to come, whether it is a map, the last key, the keys' kind.
+        stack: list[list[Any]] = []
+        at = 0
+        while True:
+            at = self._item(at, stack)
+            while stack and stack[-1][0] == 0:
+                stack.pop()
+            if not stack:
+                return at
+
+    def _item(self, at: int, stack: list[list[Any]]) -> int:
+        self._left -= 1
+        if self._left < 0:
+            raise CborError("too many items")
+        start = at
+        major, argument, at = self._read_head(at)
+        is_key = bool(stack) and stack[-1][1] and stack[-1][0] % 2 == 0
+        if stack:
+            stack[-1][0] -= 1
+        if major in (2, 3):
+            end = at + argument
+            if end > len(self._data):
+                raise CborError("ends in the middle of a string")
+            if major == 3:
+                self._check_utf8(at, end)
+            at = end
+        elif major in (4, 5):
+            self._open(stack, argument * (major - 3), is_map=major == 5, at=at)
+        if is_key:
+            self._check_key(stack[-1] if major < 4 else None, major, self._data[start:at])
+        return at
+
+    def _open(self, stack: list[list[Any]], items: int, *, is_map: bool, at: int) -> None:
+        if len(stack) >= self._max_depth:
+            raise CborError(f"nested deeper than {self._max_depth}")
+        if items > len(self._data) - at:
+            raise CborError("claims more items than there are bytes")
+        stack.append([items, is_map, b"", None])
+
+    def _check_key(self, container: list[Any] | None, major: int, key: bytes) -> None:
+        if container is None or major not in (0, 3):
+            raise CborError("a key of a map is neither text nor an unsigned integer")
+        if container[3] not in (None, major):
+            raise CborError("a map mixes kinds of keys")
+        if container[3] is not None and key <= container[2]:
+            raise CborError("the keys of a map are not sorted, or one comes twice")
+        container[2], container[3] = key, major
+
+    def _check_utf8(self, start: int, end: int) -> None:
+        try:
+            self._data[start:end].decode()
+        except UnicodeDecodeError:
+            raise CborError("a text is not valid UTF-8") from None
+
+    def _read_head(self, at: int) -> tuple[int, int, int]:
+        data = self._data
+        if at >= len(data):
+            raise CborError("ends too early")
+        major, info = data[at] >> 5, data[at] & 31
+        at += 1
+        if major == 7:
+            return major, 0, self._simple(info, at)
+        if major == 6:
+            raise CborError("tags are not allowed")
+        if info < 24:
+            return major, info, at
+        if info > 27:
+            raise CborError("indefinite lengths are not allowed")
+        size = 1 << info - 24
+        if at + size > len(data):
+            raise CborError("ends too early")
+        argument = int.from_bytes(data[at : at + size], "big")
+        if argument < (24 if size == 1 else 1 << 4 * size):
+            raise CborError("a number is written longer than it needs to be")
+        return major, argument, at + size
+
+    def _simple(self, info: int, at: int) -> int:
+        if info in (20, 21, 22):
+            return at
+        size = {25: 2, 26: 4, 27: 8}.get(info)
+        if size is None:
+            raise CborError("a simple value other than false, true and null")
+        raw = self._data[at : at + size]
+        if len(raw) < size:
+            raise CborError("ends too early")
+        (value,) = struct.unpack({2: ">e", 4: ">f", 8: ">d"}[size], raw)
+        if not math.isfinite(value) or _float(value) != self._data[at - 1 : at + size]:
+            raise CborError("a float that is not finite, or not in its shortest form")
+        return at + size

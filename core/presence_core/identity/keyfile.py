@@ -1,0 +1,244 @@
+"""The key files of a home: private, locked while in use, never half written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from presence_core.identity.keys import Identity, KeyFormatError, check_peer_key
+from presence_core.identity.mesh import MeshKey
+
+IDENTITY_FILE = "identity.key"
+EPOCH_FILE = "epoch"
+MESH_FILE = "mesh.key"
+
+_POSIX = os.name == "posix"
+
+
+class HomeError(Exception):
+    """A file of the home cannot be used: which, why, and what to do, in one line."""
+
+
+def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Replace a file so that a crash at any moment leaves the old content or the new.
+
+    Raises OSError.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()
+    try:
+        _write_new(temporary, data, mode)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, flags, mode), "wb") as file:  # noqa: PTH123  a file descriptor
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    if not _POSIX:
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class KeyFile:
+    """The identity of a home, held under a lock: one key, one engine."""
+
+    def __init__(self, path: Path, identity: Identity, lock: IO[bytes]) -> None:
+        self.path = path
+        self.identity = identity
+        self._lock = lock
+
+    @classmethod
+    def open(cls, home: Path) -> KeyFile:
+        """Open the home's key, making folder and key when they are missing.
+
+        Raises HomeError when others can read the key, when it is damaged, when another engine
+        holds it, or when the home cannot be written.
+        """
+        path = home / IDENTITY_FILE
+        try:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not path.exists():
+                _create_identity(path)
+            _refuse_if_shared(path)
+            lock = path.open("rb")
+        except OSError as error:
+            raise HomeError(_cannot("use", path, error)) from None
+        try:
+            if not _try_lock(lock):
+                raise HomeError(
+                    f"another presence-tui already runs with the key {path}; "
+                    "stop it, or use another --home"
+                )
+            return cls(path, _load_identity(path, lock.read()), lock)
+        except BaseException:
+            lock.close()
+            raise
+
+    def next_epoch(self, wall_ms: int) -> int:
+        """Return an epoch greater than any before it; it is on disk before this returns.
+
+        Protocol §6.2. Raises HomeError when it cannot be stored.
+        """
+        path = self.path.with_name(EPOCH_FILE)
+        stored = 0
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                stored = int(path.read_text(encoding="ascii"))
+            epoch = max(stored + 1, wall_ms)
+            atomic_write(path, f"{epoch}\n".encode())
+        except OSError as error:
+            raise HomeError(_cannot("write", path, error)) from None
+        except ValueError:
+            raise HomeError(f"{path} is damaged; remove it, a new epoch will be taken") from None
+        return epoch
+
+    def close(self) -> None:
+        """Let another engine have the key. Safe to call twice."""
+        self._lock.close()
+
+
+def read_identity(home: Path) -> bytes:
+    """Return the peer key of a home without locking it. Raises HomeError."""
+    path = home / IDENTITY_FILE
+    try:
+        _refuse_if_shared(path)
+        return _load_identity(path, path.read_bytes()).peer_key
+    except FileNotFoundError:
+        raise HomeError(
+            f"there is no key in {home} yet; it is made when the engine first starts"
+        ) from None
+    except OSError as error:
+        raise HomeError(_cannot("read", path, error)) from None
+
+
+def read_mesh_key(path: Path) -> MeshKey:
+    """Read a mesh key file: ``mk1…`` on a line of its own, ``# mesh: NAME`` before it if named.
+
+    Raises HomeError.
+    """
+    try:
+        _refuse_if_shared(path)
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except FileNotFoundError:
+        raise HomeError(f"there is no mesh key file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise HomeError(_cannot("read", path, error)) from None
+    names = [line[1:].strip().removeprefix("mesh:").strip() for line in lines if _names_mesh(line)]
+    keys = [line for line in lines if line and not line.startswith("#")]
+    if len(keys) != 1:
+        raise HomeError(f"{path} must hold one mesh key (mk1…) on a line of its own")
+    try:
+        return MeshKey.parse(keys[0], names[0] if names else path.stem)
+    except KeyFormatError as error:
+        raise HomeError(f"{path}: {error}") from None
+
+
+def _names_mesh(line: str) -> bool:
+    return line.startswith("#") and line[1:].strip().startswith("mesh:")
+
+
+def write_mesh_key(path: Path, mesh: MeshKey) -> None:
+    """Write a new mesh key file, readable by its owner only. Raises HomeError if it exists."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = " ".join(mesh.name.split())
+        _write_new(path, f"# mesh: {name}\n{mesh.text()}\n".encode(), 0o600)
+        _sync_folder(path.parent)
+    except FileExistsError:
+        raise HomeError(
+            f"{path} exists already; move it away first, its mesh would be lost"
+        ) from None
+    except OSError as error:
+        raise HomeError(_cannot("write", path, error)) from None
+
+
+def _create_identity(path: Path) -> None:
+    """Make a key. Two processes may do so at once: the file appears whole, and one of them wins."""
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()
+    _write_new(temporary, pem, 0o600)
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)  # unlike a rename, never replaces a key that is there
+    finally:
+        temporary.unlink()
+    _sync_folder(path.parent)
+
+
+def _load_identity(path: Path, pem: bytes) -> Identity:
+    try:
+        private = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError):
+        private = None
+    if not isinstance(private, Ed25519PrivateKey):
+        raise HomeError(f"{path} holds no Ed25519 key; restore it from a copy, or move it away")
+    identity = Identity(private)
+    check_peer_key(identity.peer_key)
+    return identity
+
+
+def _refuse_if_shared(path: Path) -> None:
+    if not _POSIX:
+        return
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise HomeError(
+            f"{path} can be read by others (mode {mode:04o}); "
+            f"if nobody has copied it: chmod 600 {path}"
+        )
+
+
+def _try_lock(file: IO[bytes]) -> bool:
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415
+
+        try:
+            file.seek(1 << 20)  # beyond the content: a locked byte cannot be read by others
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            file.seek(0)
+        return True
+    import fcntl  # noqa: PLC0415
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _cannot(what: str, path: Path, error: Any) -> str:
+    return f"cannot {what} {path}: {getattr(error, 'strerror', None) or error}"

@@ -1,0 +1,122 @@
+"""Peer keys: Ed25519 (RFC 8032), their text, and what people compare."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Self
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from presence_core.codec import bech32m
+
+KEY_BYTES = 32
+
+_P = 2**255 - 19
+_SMALL_ORDER_Y = frozenset(
+    {
+        0,
+        1,
+        _P - 1,
+        2707385501144840649318225287225658788936804267575313519463743609750303402022,
+        55188659117513257062467267217118295137698188065244968500265048394206261417927,
+    }
+)
+"""The y coordinates of the eight points whose order divides 8. Under such a key the library
+accepts constant signatures, so anybody could speak for such a "peer"."""
+
+_SAFETY_ROUNDS = 5_200
+"""As in Signal's fingerprints: about 112 bits for each half."""
+
+
+class KeyFormatError(ValueError):
+    """Not a peer key: what is wrong with it."""
+
+
+def check_peer_key(key: bytes) -> bytes:
+    """Return the key if it can be one; KeyFormatError if non-canonical or of small order."""
+    if len(key) != KEY_BYTES:
+        raise KeyFormatError(f"a peer key has {KEY_BYTES} bytes, not {len(key)}")
+    y = int.from_bytes(key, "little") & ((1 << 255) - 1)
+    if y >= _P:
+        raise KeyFormatError("the peer key is not in canonical form")
+    if y in _SMALL_ORDER_Y:
+        raise KeyFormatError("the peer key is of small order: anybody could sign for it")
+    return key
+
+
+def peer_key_text(key: bytes) -> str:
+    """Return the text of a peer key: ``pk1…``, 61 characters."""
+    return bech32m.encode("pk", key)
+
+
+def parse_peer_key(text: str) -> bytes:
+    """Read the text of a peer key, in any case. Raises KeyFormatError."""
+    try:
+        return check_peer_key(bech32m.decode("pk", text.strip()))
+    except bech32m.Bech32Error as error:
+        raise KeyFormatError(f"not a peer key: it {error}") from None
+
+
+def short_id(key: bytes) -> str:
+    """Return eight base32 characters of the key's hash: for eyes, never for look-up or trust."""
+    return base64.b32encode(hashlib.sha256(key).digest()[:5]).decode().lower()
+
+
+def safety_number(one: bytes, other: bytes) -> str:
+    """Return 60 digits, in groups of five, that two people compare to know whom they talk to.
+
+    The same whoever computes it (Signal's construction over the two sorted keys).
+    """
+    digits = "".join(_fingerprint(key) for key in sorted((one, other)))
+    return " ".join(digits[at : at + 5] for at in range(0, 60, 5))
+
+
+def _fingerprint(key: bytes) -> str:
+    value = b"presence-mesh/safety/1" + key
+    for _ in range(_SAFETY_ROUNDS):
+        value = hashlib.sha512(value + key).digest()
+    return "".join(
+        f"{int.from_bytes(value[at : at + 5], 'big') % 100_000:05d}" for at in range(0, 30, 5)
+    )
+
+
+def verify(key: bytes, signature: bytes, data: bytes) -> bool:
+    """Whether the holder of a peer key has signed the data; False for keys that are refused."""
+    try:
+        Ed25519PublicKey.from_public_bytes(check_peer_key(key)).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+class Identity:
+    """A private peer key. It signs; it does not show itself."""
+
+    __slots__ = ("_private", "peer_key")
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self._private = private
+        self.peer_key = private.public_key().public_bytes_raw()
+
+    @classmethod
+    def generate(cls) -> Self:
+        """Make a new one."""
+        return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def from_private_bytes(cls, data: bytes) -> Self:
+        """Take the 32 bytes of a private key. Raises ValueError for another length."""
+        return cls(Ed25519PrivateKey.from_private_bytes(data))
+
+    def private_bytes(self) -> bytes:
+        """Return the 32 secret bytes, for the key file only."""
+        return self._private.private_bytes_raw()
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the signature over the data, 64 bytes."""
+        return self._private.sign(data)
+
+    def __repr__(self) -> str:
+        return f"<Identity {peer_key_text(self.peer_key)}>"

@@ -1,0 +1,184 @@
+"""What the key pane says about one peer: its key in every form that people can compare."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import segno
+
+from presence_core.codec.text import safe_text
+from presence_core.identity.keys import KeyFormatError, parse_peer_key, safety_number
+from presence_core.model import Peer, Trust
+from presence_tui.viewmodel.moments import ago, stamp
+from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, fact, heading, line, unbroken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+QR_COLUMNS = 33
+"""The narrowest width for the QR code of a peer key: 29 modules and two of quiet zone a side."""
+
+_QUIET_ZONE = 4
+"""Light modules around a QR code (ISO/IEC 18004); two when the pane is too narrow for four."""
+
+_LABEL = 12
+
+_TRUST: dict[Trust, tuple[str, Tone, str]] = {
+    Trust.UNKNOWN: ("unknown", Tone.WARNING, "this key has not been met before on this device"),
+    Trust.SEEN: (
+        "seen",
+        Tone.PLAIN,
+        "met before under this same key, but nobody here has compared it with its owner",
+    ),
+    Trust.VERIFIED: (
+        "verified",
+        Tone.GOOD,
+        "somebody at this device compared the safety number with its owner: the key is theirs",
+    ),
+    Trust.BLOCKED: (
+        "blocked",
+        Tone.BAD,
+        "blocked at this device: no link to this key is dialled or let in",
+    ),
+}
+
+
+def trust_words(trust: Trust) -> tuple[str, Tone, str]:
+    """Return the word for a trust state, its tone, and what it means."""
+    return _TRUST[trust]
+
+
+def key_page(
+    local: Peer, peer: Peer, now: datetime, *, qr_width: int | None = None, hint: str = ""
+) -> Page:
+    """Return the page about ``peer``, seen from ``local`` (which may be the same peer).
+
+    ``qr_width``: columns that the QR code may take, None for no QR code. ``hint``: said in
+    place of a code that is not shown.
+    """
+    own = peer.peer_key == local.peer_key
+    lines = [
+        line(
+            Span(safe_text(peer.device_name) or "(no name)", Tone.STRONG),
+            Span("  this device" if own else "", Tone.DIM),
+        ),
+        fact("short id", safe_text(peer.short_id), width=_LABEL),
+        *_seen(peer, now, own=own),
+        *_trust(peer, own=own),
+        BLANK,
+        heading("Peer key"),
+        *key_lines(peer.peer_key),
+        BLANK,
+        *_safety(local, peer, own=own),
+    ]
+    if qr_width is not None:
+        lines += [BLANK, heading("QR code of the peer key"), *qr_lines(peer.peer_key, qr_width)]
+    elif hint:
+        lines += [BLANK, line(Span(hint, Tone.DIM))]
+    return tuple(lines)
+
+
+def grouped(text: str, size: int, per_row: int) -> list[str]:
+    """Return a text in groups of ``size`` characters, ``per_row`` groups to a row."""
+    groups = [text[at : at + size] for at in range(0, len(text), size)]
+    return [" ".join(groups[at : at + per_row]) for at in range(0, len(groups), per_row)]
+
+
+def key_lines(peer_key: str) -> Iterator[Line]:
+    """Yield the full key in groups of four, four to a row, so that people can read it aloud."""
+    for row in grouped(safe_text(peer_key), 4, 4):
+        yield line(row, indent=2)
+
+
+@lru_cache(maxsize=64)
+def safety_rows(own_key: str, peer_key: str) -> tuple[str, ...]:
+    """Return the safety number of two keys as three rows of four groups of five digits.
+
+    Empty when one of them is no peer key. The same for both ends.
+    """
+    try:
+        number = safety_number(parse_peer_key(own_key), parse_peer_key(peer_key))
+    except KeyFormatError:
+        return ()
+    digits = "".join(char for char in number if char.isdigit())
+    return tuple(grouped(digits, 5, 4))
+
+
+@lru_cache(maxsize=16)
+def qr_rows(text: str, quiet_zone: int) -> tuple[str, ...]:
+    """Return a QR code in half blocks, two modules to a row.
+
+    A block is a *light* module: drawn white on black it is dark on light, whatever the
+    terminal's own colours are. The text is taken in upper case, which makes the code smaller
+    and is the same bech32m value.
+    """
+    matrix = segno.make(text.upper(), error="l", boost_error=True, micro=False).matrix
+    side = len(matrix) + 2 * quiet_zone
+    light = [[True] * side for _ in range(side + side % 2)]
+    for y, row in enumerate(matrix):
+        for x, module in enumerate(row):
+            light[y + quiet_zone][x + quiet_zone] = not module & 1
+    return tuple(
+        "".join(" ▄▀█"[2 * upper + lower] for upper, lower in zip(*pair, strict=True))
+        for pair in zip(light[::2], light[1::2], strict=True)
+    )
+
+
+def qr_lines(peer_key: str, width: int) -> Iterator[Line]:
+    """Yield the QR code of a peer key, or why there is none in so few columns."""
+    if width < QR_COLUMNS:
+        yield line(Span(f"needs {QR_COLUMNS} columns: make this pane wider", Tone.WARNING))
+        return
+    margin = _QUIET_ZONE if width >= QR_COLUMNS + 4 else _QUIET_ZONE - 2
+    for row in qr_rows(peer_key, margin):
+        yield Line(tuple(_qr_spans(row)), fixed=True)
+
+
+def _qr_spans(row: str) -> Iterator[Span]:
+    """Yield a row with its light cells as light blanks: blocks leave seams in many fonts."""
+    for light, cells in groupby(row, key="█".__eq__):
+        if light:
+            yield Span(" " * len(list(cells)), Tone.QR_LIGHT)
+        else:
+            yield Span("".join(cells), Tone.QR)
+
+
+def _seen(peer: Peer, now: datetime, *, own: bool) -> Iterator[Line]:
+    if own:
+        return
+    for label, moment in (
+        ("first seen", peer.presence.first_seen),
+        ("last seen", peer.presence.last_seen),
+    ):
+        if moment is None:
+            yield fact(label, Span("never", Tone.DIM), width=_LABEL)
+        else:
+            passed = Span(f"  {unbroken(ago(moment, now))}", Tone.DIM)
+            yield fact(label, stamp(moment, now), passed, width=_LABEL)
+
+
+def _trust(peer: Peer, *, own: bool) -> Iterator[Line]:
+    if own:
+        yield fact("trust", Span("your own key", Tone.GOOD), width=_LABEL)
+        return
+    word, tone, meaning = trust_words(peer.trust)
+    yield fact("trust", Span(word, tone), width=_LABEL)
+    yield line(Span(meaning, Tone.DIM), indent=2)
+
+
+def _safety(local: Peer, peer: Peer, *, own: bool) -> Iterator[Line]:
+    yield heading("Safety number")
+    if own:
+        yield line(Span("select another peer to compare keys with its owner", Tone.DIM), indent=2)
+        return
+    rows = safety_rows(local.peer_key, peer.peer_key)
+    if not rows:
+        yield line(Span("none: this is not a valid peer key", Tone.BAD), indent=2)
+        return
+    for row in rows:
+        yield line(row, indent=2)
+    words = "their screen shows the same 60 digits for you, or somebody sits in between"
+    yield line(Span(words, Tone.DIM), indent=2)

@@ -1,0 +1,21 @@
+"""The pane of a peer's identity: whether it is verified, why, and what it is said to be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from presence_tui.viewmodel.identity import identity_page
+from presence_tui.widgets.peer_page import PeerPage
+
+if TYPE_CHECKING:
+    from presence_core.model import Peer, PresenceGraph
+    from presence_tui.viewmodel.page import Page
+
+
+class IdentityPane(PeerPage):
+    """Shows what is known about who the selected peer (or this device) is, and how surely."""
+
+    def build(self, graph: PresenceGraph, peer: Peer) -> Page:
+        """Return the page about the peer's identity."""
+        own = peer.peer_key == graph.local_peer.peer_key
+        return identity_page(peer, self.now(graph), own=own)

@@ -1,0 +1,162 @@
+"""The newest record of every peer (protocol §6.1–4). Pure; time is passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from presence_core.gossip.record import Record
+
+MAX_PEERS = 20_000
+MAX_FLOORS = 40_000
+FLOOR_SECONDS = 7 * 86_400.0
+ROOT_BYTES = 8
+
+
+class Accepted(StrEnum):
+    """What became of a record that was offered to the table."""
+
+    NEW = "new"
+    NEWER = "newer"
+    SAME = "same"
+    OLDER = "older"
+    REPLAY = "replay"
+    """Below the floor of a peer that was dropped."""
+    EXPIRED = "expired"
+    EQUIVOCATION = "equivocation"
+    """Same epoch and sequence, other content: the greater hash is kept, the peer flagged."""
+    FULL = "full"
+
+
+@dataclass(slots=True)
+class Entry:
+    """A record in the table, and how it came. Times are monotonic seconds."""
+
+    record: Record
+    received_at: float
+    age_at_receipt: float
+    source: bytes | None
+    """The neighbour that sent it; None for our own."""
+    equivocating: bool = False
+
+    def expires_at(self) -> float:
+        """When age and time here exceed the lifetime."""
+        return self.received_at + self.record.lifetime - self.age_at_receipt
+
+
+class Table:
+    """Records by peer key. Order is by epoch, sequence and hash: never by a clock."""
+
+    def __init__(self, own_key: bytes) -> None:
+        self._own_key = own_key
+        self._entries: dict[bytes, Entry] = {}
+        self._view = MappingProxyType(self._entries)
+        self._floors: dict[bytes, tuple[tuple[int, int], float]] = {}
+        self._root = 0
+        self._next_expiry = float("inf")
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: bytes) -> Entry | None:
+        """Return the entry of a peer, if there is one."""
+        return self._entries.get(key)
+
+    def entries(self) -> Mapping[bytes, Entry]:
+        """Return a live, read-only view of all entries."""
+        return self._view
+
+    def accept(self, record: Record, age: float, now: float, source: bytes | None) -> Accepted:
+        """Take a *verified* record in, if it is news.
+
+        ``age`` in seconds is what relays say has passed since it was issued; it only grows, so
+        that a lie can shorten a record's life and never lengthen it beyond its lifetime here.
+        """
+        age = max(0.0, age)
+        if record.key != self._own_key and age > record.lifetime:
+            return Accepted.EXPIRED
+        known = self._entries.get(record.key)
+        if known is None:
+            return self._accept_new(record, age, now, source)
+        if record.hash == known.record.hash:
+            return Accepted.SAME
+        version, known_version = record.order[:2], known.record.order[:2]
+        if version < known_version:
+            return Accepted.OLDER
+        if version == known_version:
+            known.equivocating = True
+            if record.hash > known.record.hash:
+                self._put(Entry(record, now, age, source, equivocating=True))
+            return Accepted.EQUIVOCATION
+        self._put(Entry(record, now, age, source))
+        return Accepted.NEWER
+
+    def _accept_new(
+        self, record: Record, age: float, now: float, source: bytes | None
+    ) -> Accepted:
+        floor = self._floors.get(record.key)
+        if floor is not None and now < floor[1] and record.order[:2] <= floor[0]:
+            return Accepted.REPLAY
+        if len(self._entries) >= MAX_PEERS:
+            return Accepted.FULL
+        self._floors.pop(record.key, None)
+        self._put(Entry(record, now, age, source))
+        return Accepted.NEW
+
+    def _put(self, entry: Entry) -> None:
+        key = entry.record.key
+        old = self._entries.get(key)
+        if old is not None:
+            self._root ^= _mark(old.record)
+        self._entries[key] = entry
+        self._root ^= _mark(entry.record)
+        if key != self._own_key:
+            self._next_expiry = min(self._next_expiry, entry.expires_at())
+
+    def expire(self, now: float) -> list[bytes]:
+        """Drop what has outlived its lifetime; return the keys. Our own record never expires."""
+        if now < self._next_expiry:
+            return []
+        gone = [
+            key
+            for key, entry in self._entries.items()
+            if key != self._own_key and now >= entry.expires_at()
+        ]
+        for key in gone:
+            self.forget(key, now)
+        self._next_expiry = min(
+            (e.expires_at() for k, e in self._entries.items() if k != self._own_key),
+            default=float("inf"),
+        )
+        return gone
+
+    def next_expiry(self) -> float:
+        """When :meth:`expire` has something to do at the earliest; infinity for never."""
+        return self._next_expiry
+
+    def forget(self, key: bytes, now: float) -> None:
+        """Drop a peer, and keep the floor under which its old records are replays."""
+        entry = self._entries.pop(key, None)
+        if entry is None:
+            return
+        self._root ^= _mark(entry.record)
+        if len(self._floors) >= MAX_FLOORS:
+            del self._floors[next(iter(self._floors))]
+        self._floors[key] = (entry.record.order[:2], now + FLOOR_SECONDS)
+
+    def root(self) -> bytes:
+        """Return a digest of the whole content; equal tables have equal roots.
+
+        The exclusive-or of the record hashes: cheap to keep up, and the same in any order. A
+        member that collects enough records of its own can make roots collide on purpose; all it
+        gains is that a sync is skipped which the flooding of records does not depend on.
+        """
+        return self._root.to_bytes(32, "big")[:ROOT_BYTES]
+
+    # Summaries by key prefix ("buckets"), for the sync of tables over several hops, belong here.
+
+
+def _mark(record: Record) -> int:
+    return int.from_bytes(record.hash, "big")

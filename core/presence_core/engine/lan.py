@@ -81,7 +81,7 @@ class Lan:
         Raises EngineError when a configured address cannot be listened on, ValueError when an
         address makes no sense. Whatever else fails becomes a condition.
         """
-        for hint in static_hints(peers):
+        for hint in static_hints(peers, DEFAULT_PORT):
             self._targets.hint(hint, self._now())
         if peers:
             self._reports.static_works("")

@@ -7,15 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from presence_core.handshake.session import (
+from presence_core.handshake.events import (
     Authenticated,
     Closed,
     CloseReason,
+    Event,
     MessageReceived,
     RttMeasured,
-    Session,
 )
+from presence_core.handshake.session import Session
 from presence_core.transports.stream import Stream
+
+
+LATE_SECONDS = 0.5
+"""A timer that fires so late tells of us, not of the other end."""
 
 
 class LinkUser(Protocol):
@@ -71,6 +76,7 @@ class Link:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._excused = False
         stream.attach(self)
         self.flush()
 
@@ -125,12 +131,18 @@ class Link:
         self._timer = None
         now = self._clock()
         timeout = self.session.next_timeout()
-        if timeout is not None and timeout <= now:
-            self._handle(self.session.handle_timeout(now))
-        else:
+        if timeout is None or timeout > now:
             self.flush()
+        elif now - timeout > LATE_SECONDS and not self._excused:
+            # This process was asleep, or starved: what the other end has sent meanwhile waits in
+            # the socket. Read it before calling anybody dead.
+            self._excused = True
+            self._timer = self._loop.call_later(LATE_SECONDS, self._timed_out)
+        else:
+            self._excused = False
+            self._handle(self.session.handle_timeout(now))
 
-    def _handle(self, events: list[Authenticated | MessageReceived | RttMeasured | Closed]) -> None:
+    def _handle(self, events: list[Event]) -> None:
         for event in events:
             if self.closed is not None:
                 return

@@ -19,14 +19,8 @@ from presence_core.engine.node import Node, Output, Send
 from presence_core.engine.reports import Reports
 from presence_core.engine.targets import REFUSED_SECONDS, Target, Targets
 from presence_core.gossip.messages import Hello, MessageError
-from presence_core.handshake.session import (
-    LAN,
-    ByeCode,
-    Closed,
-    CloseReason,
-    MessageType,
-    Session,
-)
+from presence_core.handshake.events import ByeCode, Closed, CloseReason, MessageType
+from presence_core.handshake.session import LAN, Session
 from presence_core.identity.keys import Identity
 from presence_core.identity.mesh import MeshKey
 from presence_core.model import Allow

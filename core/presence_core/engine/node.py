@@ -29,7 +29,7 @@ from presence_core.gossip.record import (
     truncate_name,
 )
 from presence_core.gossip.table import Accepted, Table
-from presence_core.handshake.session import ByeCode, MessageType
+from presence_core.handshake.events import ByeCode, MessageType
 from presence_core.identity.keys import Identity
 from presence_core.identity.mesh import MeshKey
 

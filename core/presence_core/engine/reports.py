@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from presence_core.engine.conditions import Conditions
-from presence_core.handshake.session import ByeCode, Closed, CloseReason
+from presence_core.handshake.events import ByeCode, Closed, CloseReason
 from presence_core.identity.keys import peer_key_text
 from presence_core.model import ConditionState
 

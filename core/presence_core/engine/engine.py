@@ -74,6 +74,8 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._rng = random.Random(random.SystemRandom().getrandbits(64))  # noqa: S311
         self._clock = Clock(self._loop.time, lambda: time.time_ns() // 1_000_000)
+        self._running = False
+        self._build_timer: asyncio.TimerHandle | None = None
         self._conditions = Conditions(_utc, self._changed)
         self._reports = Reports(self._conditions)
         self._view = ViewKeeper(_utc)
@@ -98,10 +100,8 @@ class Engine:
         self._sequence = 0
         self._housekeeping: asyncio.Task[None] | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
-        self._build_timer: asyncio.TimerHandle | None = None
         self._built_at = float("-inf")
         self._measured_at = float("-inf")
-        self._running = False
 
     # -- life
 

@@ -14,7 +14,7 @@ from presence_core.discovery.hint import DialHint
 
 MAX_TARGETS = 1_000
 MAX_DIALS = 16
-CROSSING_DELAY = 0.35
+CROSSING_DELAY = 0.15
 """How long the end with the greater instance name leaves the dial to the other."""
 
 _BACKOFF_FIRST = 0.25

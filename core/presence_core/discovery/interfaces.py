@@ -1,0 +1,47 @@
+"""The network interfaces of this machine that discovery can use."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import ifaddr
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAddresses:
+    """The addresses to announce, and the interfaces to speak on.
+
+    ``ipv4`` and ``ipv6`` are what others dial; ``ipv6_indexes`` the interfaces with IPv6.
+    """
+
+    ipv4: tuple[str, ...]
+    ipv6: tuple[str, ...]
+    ipv6_indexes: tuple[int, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.ipv4 or self.ipv6_indexes)
+
+
+def local_addresses(names: Iterable[str] = ()) -> LocalAddresses:
+    """Return the addresses of the named interfaces, or of all but loopback when none is named."""
+    wanted = frozenset(names)
+    ipv4: list[str] = []
+    ipv6: list[str] = []
+    indexes: list[int] = []
+    for adapter in ifaddr.get_adapters():
+        if wanted and adapter.name not in wanted:
+            continue
+        for ip in adapter.ips:
+            text = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
+            address = ipaddress.ip_address(text.partition("%")[0])
+            if address.is_loopback and not wanted:
+                continue
+            if address.version == 4:
+                ipv4.append(str(address))
+            elif not address.is_loopback:  # there is no multicast on ::1
+                ipv6.append(str(address))
+                if adapter.index is not None and adapter.index not in indexes:
+                    indexes.append(adapter.index)
+    return LocalAddresses(tuple(ipv4), tuple(ipv6), tuple(indexes))

@@ -38,7 +38,9 @@ class StatusWords:
 
 
 _ASK_AGAIN = "ask its owner to log in to the identity service again"
-_LOG_IN = "log in again: presence-tui identity login"
+_COMMAND = unbroken("presence-tui identity login")
+_ISSUER_OPTION = unbroken("--issuer FILE")
+_LOG_IN = f"log in again: {_COMMAND}"
 _BEWARE = "do not rely on who it says it is; ask its owner, and tell whoever runs the issuer"
 
 _WORDS: dict[IdentityStatus, StatusWords] = {
@@ -48,7 +50,7 @@ _WORDS: dict[IdentityStatus, StatusWords] = {
         Tone.DIM,
         "it publishes no identity token, so nobody vouches for who it is",
         "compare the safety number with its owner, or ask them to log in to the identity service",
-        "to be recognised by others: presence-tui identity login",
+        f"to be recognised by others: {_COMMAND}",
     ),
     IdentityStatus.PENDING: StatusWords(
         "~",
@@ -84,7 +86,7 @@ _WORDS: dict[IdentityStatus, StatusWords] = {
         "unknown issuer",
         Tone.WARNING,
         "its token is signed by somebody whom this device does not know",
-        "if you trust that issuer, get its key file from a person and start with --issuer FILE",
+        f"if you trust it, get its key file from a person and start with {_ISSUER_OPTION}",
     ),
     IdentityStatus.BAD_SIGNATURE: StatusWords(
         "✗",
@@ -108,7 +110,7 @@ _WORDS: dict[IdentityStatus, StatusWords] = {
         Tone.BAD,
         "its issuer has taken this token back",
         "do not rely on it any more; ask the issuer why",
-        "ask the issuer why, then log in again: presence-tui identity login",
+        f"ask the issuer why, then {_LOG_IN}",
     ),
     IdentityStatus.NOT_YET_VALID: StatusWords(
         "!",

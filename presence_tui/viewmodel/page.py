@@ -110,7 +110,10 @@ def _wrap(paragraph: Line, width: int) -> Iterator[Row]:
     start, room = 0, width - indent
     while start < len(cells):
         end = _row_end(cells, start, room)
-        yield (*lead, *_join(cells[start:end]))
+        last = end
+        while last > start + 1 and cells[last - 1][0] == " ":
+            last -= 1
+        yield (*lead, *_join(cells[start:last]))
         start = end
         while start < len(cells) and cells[start][0] == " ":
             start += 1

@@ -10,7 +10,6 @@ from presence_core.identity.keyfile import atomic_write
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MAX_BYTES = 4 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
 
@@ -25,10 +24,8 @@ class DraftFile:
         self._path = path
 
     def read(self) -> str | None:
-        """Return the kept text, or None when there is none (or it is no text of ours)."""
+        """Return the kept text, or None when there is none that can be read as text."""
         try:
-            if self._path.stat().st_size > _MAX_BYTES:
-                return None
             return self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None

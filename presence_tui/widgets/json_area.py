@@ -144,7 +144,7 @@ class JsonArea(TextArea):
         if event.key == "enter" and not self.read_only:
             event.stop()
             event.prevent_default()
-            self.replace(self._line_break(), *self.selection)
+            self.replace(self._line_break(), *self.selection, maintain_selection_offset=False)
             self.scroll_cursor_visible()
 
     def _line_break(self) -> str:

@@ -9,6 +9,7 @@ from textual import on
 from textual.containers import Vertical
 from textual.message import Message
 
+from presence_core.model import MetadataState
 from presence_tui.viewmodel.local_peer import local_page
 from presence_tui.widgets.metadata_editor import MetadataEditor
 from presence_tui.widgets.sheet import Sheet
@@ -97,7 +98,9 @@ class LocalPeerPane(Vertical):
 
     def _show_graph(self, graph: PresenceGraph) -> None:
         self._show_facts()
-        self.editor.show_published(graph.local_peer.peer_metadata)
+        local = graph.local_peer
+        if local.peer_metadata_state is not MetadataState.PENDING:  # else it is an older value
+            self.editor.show_published(local.peer_metadata)
 
     def _show_facts(self) -> None:
         if self._graph is not None:

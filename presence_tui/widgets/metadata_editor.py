@@ -145,6 +145,12 @@ class MetadataEditor(Vertical):
         return self._editing.state
 
     @property
+    def checking(self) -> bool:
+        """Whether the text was changed and its check is still to come."""
+        self._take_text()
+        return self._editing.dirty
+
+    @property
     def text(self) -> str:
         """The text as it is now."""
         return self._area.text

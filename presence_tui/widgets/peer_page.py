@@ -81,7 +81,7 @@ class PeerPage(Sheet, can_focus=True):
         other = self._peer is None or peer.peer_key != self._peer.peer_key
         self._graph, self._peer = graph, peer
         self.rebuild()
-        if other:
+        if other and self.is_attached:
             self.scroll_home(animate=False)
 
     def rebuild(self) -> None:

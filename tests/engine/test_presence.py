@@ -196,8 +196,10 @@ async def test_a_handler_sees_who_asks_and_can_deny(tmp_path: Path, mesh: MeshKe
         await until(bob, lambda g: "alice" in online(g))
         await until(carol, lambda g: condition(g, "admission") is ConditionState.WARNING)
         await until(alice, lambda g: condition(g, "admission") is ConditionState.WARNING)
-        keys = {p.peer_key for p in alice.graph.remote_peers if p.presence.direct}
-        assert keys == {bob.graph.local_peer.peer_key}
+        await until(
+            alice,
+            lambda g: {p.device_name for p in g.remote_peers if p.presence.direct} == {"bob"},
+        )
         assert {r.peer_key for r in asked} == {
             bob.graph.local_peer.peer_key,
             carol.graph.local_peer.peer_key,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,10 +12,24 @@ from presence_core.transports.tcp import TcpListener, dial
 from tests.support import loopback_name
 
 
+EARS: list[Ear] = []
+
+
+@pytest.fixture(autouse=True)
+async def hang_up() -> AsyncIterator[None]:
+    yield
+    async with asyncio.timeout(10):
+        while EARS:
+            ear = EARS.pop()
+            ear.stream.abort()
+            await ear.ended.wait()
+
+
 class Ear:
     """Keeps what a stream brings."""
 
     def __init__(self, stream: Stream) -> None:
+        EARS.append(self)
         self.stream = stream
         self.heard = bytearray()
         self.ended = asyncio.Event()

@@ -44,8 +44,6 @@ MEASURE_SECONDS = 5.0
 
 HOUSEKEEPING_SECONDS = 0.5
 
-_STOP_SECONDS = 0.5
-
 
 def os_name() -> str:
     """Return the operating system in the words of the presence graph."""
@@ -193,7 +191,7 @@ class Engine:
             self._running = False
             self._node.leave(self._clock.now())
             self.links.carry_out(self._node.take_output())
-            self.links.close()
+            await self.links.close()
         for timer in (self._tick_timer, self._build_timer):
             if timer is not None:
                 timer.cancel()

@@ -75,6 +75,8 @@ class Link:
         self._user = user
         self._clock = clock
         self._loop = asyncio.get_running_loop()
+        self.gone = self._loop.create_future()
+        """Done when the stream has ended, with all that was queued on it sent or dropped."""
         self._timer: asyncio.TimerHandle | None = None
         self._excused = False
         stream.attach(self)
@@ -86,6 +88,8 @@ class Link:
 
     def stream_closed(self, error: Exception | None) -> None:
         """Learn that the stream has ended."""
+        if not self.gone.done():
+            self.gone.set_result(None)
         events = self.session.eof(self._clock())
         detail = f"connection reset: {error}" if error else None
         self._handle(

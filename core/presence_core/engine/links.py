@@ -28,6 +28,9 @@ from presence_core.transports.stream import Stream
 
 log = logging.getLogger(__name__)
 
+CLOSE_SECONDS = 0.5
+"""How long the end of an engine waits for its last words to be sent."""
+
 _REFUSALS = (ByeCode.FULL, ByeCode.DENIED, ByeCode.BLOCKED, ByeCode.LIMIT)
 
 
@@ -73,6 +76,7 @@ class Links:
         self._half_open: dict[int, Link] = {}
         self._applicants: dict[int, Applicant] = {}
         self._dialled: dict[int, Target] = {}
+        self._ending: set[asyncio.Future[None]] = set()
         self._next_id = 1
         self._loop = asyncio.get_running_loop()
 
@@ -110,6 +114,8 @@ class Links:
             clock=self._clock.now,
             dialled=target.name if target else None,
         )
+        self._ending.add(link.gone)
+        link.gone.add_done_callback(self._ending.discard)
         if link.closed is None and link_id not in self._applicants and link_id not in self.admitted:
             self._half_open[link_id] = link
 
@@ -323,8 +329,8 @@ class Links:
             for link_id, link in self.admitted.items()
         }
 
-    def close(self) -> None:
-        """End all links; those of neighbours have been said goodbye to before."""
+    async def close(self) -> None:
+        """End all links, and wait a little until what was said last is on its way."""
         links = [
             *self._half_open.values(),
             *(applicant.link for applicant in self._applicants.values()),
@@ -332,6 +338,8 @@ class Links:
         ]
         for link in links:
             link.hang_up(ByeCode.LEAVING, "this engine stops")
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=CLOSE_SECONDS)
 
 
 def _why_closed(closed: Closed, *, authenticated: bool) -> str:

@@ -48,7 +48,7 @@ _WORDS: dict[IdentityStatus, StatusWords] = {
         "-",
         "missing",
         Tone.DIM,
-        "it publishes no identity token, so nobody vouches for who it is",
+        "nobody vouches for who it is",
         "compare the safety number with its owner, or ask them to log in to the identity service",
         f"to be recognised by others: {_COMMAND}",
     ),
@@ -146,6 +146,7 @@ class StepState(StrEnum):
     """What became of one step of the check."""
 
     PASSED = "passed"
+    ABSENT = "none published"
     WAITING = "waiting"
     FAILED = "failed"
     NOT_CHECKED = "not checked"
@@ -174,8 +175,14 @@ _STEPS: tuple[tuple[str, tuple[IdentityStatus, ...]], ...] = (
     ("valid until", (IdentityStatus.EXPIRED,)),
 )
 
+_NOT_A_FAILURE = {
+    IdentityStatus.MISSING: StepState.ABSENT,
+    IdentityStatus.PENDING: StepState.WAITING,
+}
+
 _MARKS: dict[StepState, tuple[str, Tone]] = {
     StepState.PASSED: ("✓", Tone.GOOD),
+    StepState.ABSENT: ("!", Tone.WARNING),
     StepState.WAITING: ("~", Tone.WARNING),
     StepState.FAILED: ("✗", Tone.BAD),
     StepState.NOT_CHECKED: ("-", Tone.DIM),
@@ -196,7 +203,7 @@ def check_steps(status: IdentityStatus) -> tuple[CheckStep, ...]:
         elif status not in failures:
             state = StepState.PASSED
         else:
-            state = StepState.WAITING if status is IdentityStatus.PENDING else StepState.FAILED
+            state = _NOT_A_FAILURE.get(status, StepState.FAILED)
             reached = False
         steps.append(CheckStep(name, state))
     return tuple(steps)

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 class IdentityPane(PeerPage):
     """Shows what is known about who the selected peer (or this device) is, and how surely."""
 
+    HELP = """
+## Identity
+
+What an **issuer** says about a peer is shown only when every step of the check passed. What a
+peer says **about itself** is never verified, whatever it claims.
+"""
+
     def build(self, graph: PresenceGraph, peer: Peer) -> Page:
         """Return the page about the peer's identity."""
         own = peer.peer_key == graph.local_peer.peer_key

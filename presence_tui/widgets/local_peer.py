@@ -38,6 +38,13 @@ class LocalPeerPane(Vertical):
 
         text: str
 
+    HELP = """
+## This device
+
+**Metadata** is a JSON object that every peer of the mesh can read. It is checked as you type;
+`ctrl+s` publishes it, `ctrl+r` returns to what others see, `ctrl+z` undoes either. `tab` leaves
+the text. Text that is not published is kept, also when the terminal closes.
+"""
     DEFAULT_CSS = """
     LocalPeerPane {
         padding: 0 1;

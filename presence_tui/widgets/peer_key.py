@@ -25,6 +25,13 @@ class PeerKeyPane(PeerPage):
         Binding("c", "copy_key", "Copy key", id="peer-key.copy"),
         Binding("r", "toggle_qr", "QR code", id="peer-key.qr"),
     ]
+    HELP = """
+## Peer key
+
+The key is who a peer *is*; names are only what it says. Compare the **safety number** with the
+one on the owner's screen, by voice or face to face, or scan the **QR code** (`r`). `c` copies
+the full key.
+"""
     _qr: bool | None = None
 
     def build(self, graph: PresenceGraph, peer: Peer) -> Page:

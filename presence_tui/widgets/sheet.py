@@ -87,12 +87,13 @@ class Sheet(ScrollView):
 
     def _lay_out(self, width: int) -> None:
         if width != self._rows_width:
-            self._rows = lay_out(self._page, width)
+            self._rows = lay_out(self._page, width) if width > 0 else []  # not on a screen yet
             self._rows_width = width
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """Return the rows of the page at that width (for ``height: auto``)."""
-        return len(lay_out(self._page, width - self.scrollbar_gutter.width))
+        width -= self.scrollbar_gutter.width
+        return len(lay_out(self._page, width)) if width > 0 else 1
 
     def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002
         """Wrap the page anew for the new width."""

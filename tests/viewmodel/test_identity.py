@@ -65,8 +65,11 @@ def test_the_first_failing_step_is_marked_and_later_ones_are_not_checked(
         assert set(states) == {StepState.PASSED}
         return
     stop = next(at for at, state in enumerate(states) if state is not StepState.PASSED)
-    pending = status is IdentityStatus.PENDING
-    assert states[stop] is (StepState.WAITING if pending else StepState.FAILED)
+    others = {
+        IdentityStatus.MISSING: StepState.ABSENT,
+        IdentityStatus.PENDING: StepState.WAITING,
+    }
+    assert states[stop] is others.get(status, StepState.FAILED)
     assert set(states[stop + 1 :]) <= {StepState.NOT_CHECKED}
 
 
@@ -78,7 +81,7 @@ def test_later_statuses_fail_at_later_steps() -> None:
     ]
     assert stops == sorted(stops)
     failing = {
-        IdentityStatus.MISSING: "token present",
+        IdentityStatus.OVERSIZE: "token present",
         IdentityStatus.UNSUPPORTED_ALG: "token readable",
         IdentityStatus.UNKNOWN_ISSUER: "issuer known",
         IdentityStatus.BAD_SIGNATURE: "signed by the issuer",

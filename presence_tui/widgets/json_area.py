@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
 from textual._text_area_theme import TextAreaTheme
+from textual.document._document_navigator import DocumentNavigator
+from textual.document._wrapped_document import WrappedDocument
 from textual.widgets import TextArea
 
 from presence_tui.viewmodel.editor import escape_hidden
 
 if TYPE_CHECKING:
     from textual import events
-    from textual.document._document import EditResult
+    from textual.document._document import EditResult, Location
     from textual.document._edit import Edit
 
 PLAIN_FROM = 20 * 1024
@@ -61,6 +63,26 @@ class _ThemeOfTheApp(TextAreaTheme):
             style = text_area.get_component_rich_style(component)
             # Without a background, so that selection and cursor line show through.
             self.syntax_styles[name] = Style(color=style.color, underline=style.underline)
+
+
+class _CountedOnce(WrappedDocument):
+    """Counts its rows once after a change; Textual does so for every row that it draws."""
+
+    _rows: int | None = None
+
+    def wrap(self, width: int, tab_width: int | None = None) -> None:
+        self._rows = None
+        super().wrap(width, tab_width)
+
+    def wrap_range(self, start: Location, old_end: Location, new_end: Location) -> None:
+        self._rows = None
+        super().wrap_range(start, old_end, new_end)
+
+    @property
+    def height(self) -> int:
+        if self._rows is None:
+            self._rows = super().height
+        return self._rows
 
 
 class JsonArea(TextArea):
@@ -137,6 +159,8 @@ class JsonArea(TextArea):
         self.match_cursor_bracket = not plain
         self.soft_wrap = not plain
         self.language = "json" if highlighting_works() and not plain else None
+        self.wrapped_document = _CountedOnce(self.document, self.wrap_width, self.indent_width)
+        self.navigator = DocumentNavigator(self.wrapped_document)
         self.selection = selection
         self.scroll_to(scroll.x, scroll.y, animate=False)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from textual.selection import Selection
 
 
-class Sheet(ScrollView):
+class Sheet(ScrollView, can_focus=False):
     """Shows a :data:`Page`, wrapped to its width; only the rows in view are ever drawn.
 
     Texts are drawn literally. Showing an equal page again costs a comparison and nothing else;

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from textual.widgets import Button, Static
+from textual.widgets import Static
 
 from presence_core.model import MetadataState
 from presence_tui.viewmodel.editor import EditorState
@@ -451,10 +451,8 @@ def test_a_draft_file_that_is_no_text_is_left_alone(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-async def test_the_buttons_take_no_focus() -> None:
+async def test_the_text_is_the_only_stop_of_the_tab_key() -> None:
     async with app().run_test(size=(60, 30)) as pilot:
         b = await bench(pilot)
-        assert [button.can_focus for button in b.pane.query(Button)] == [False, False]
-        b.area.focus()
-        await pilot.press("tab")
-        assert not isinstance(b.host.focused, Button)
+        assert b.host.focused is b.area
+        assert b.host.screen.focus_chain == [b.area]

@@ -1,8 +1,14 @@
-"""Bech32m, the text form of keys (BIP-350): one word, any case, detects up to four wrong letters."""
+"""Bech32m (BIP-350), the text form of keys: one word, in any case, that shows typing errors.
+
+Up to four wrong letters are always found.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _LETTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _VALUES = {letter: value for value, letter in enumerate(_LETTERS)}
@@ -17,15 +23,23 @@ class Bech32Error(ValueError):
 
 
 def encode(hrp: str, data: bytes) -> str:
-    """Encode bytes under a human-readable prefix, in lower case."""
+    """Encode bytes under a human-readable prefix, in lower case.
+
+    Raises Bech32Error when the text would pass 90 letters, beyond which errors may go unnoticed.
+    """
     values = list(_regroup(data, 8, 5, pad=True))
     checksum = _polymod([*_expand(hrp), *values, *[0] * _CHECKSUM_LETTERS]) ^ _CONSTANT
     values += [(checksum >> 5 * (5 - place)) & 31 for place in range(_CHECKSUM_LETTERS)]
-    return hrp + "1" + "".join(_LETTERS[value] for value in values)
+    text = hrp + "1" + "".join(_LETTERS[value] for value in values)
+    if len(text) > _MAX_LENGTH:
+        raise Bech32Error("is too long")
+    return text
 
 
 def decode(hrp: str, text: str) -> bytes:
     """Decode a text with the expected prefix; Bech32Error says what is wrong with it."""
+    if not text.isascii():  # lower() would turn some foreign letters into ours
+        raise Bech32Error("holds a letter that is never used")
     if text not in (text.lower(), text.upper()):
         raise Bech32Error("mixes upper and lower case")
     lower = text.lower()

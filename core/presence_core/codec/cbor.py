@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import cbor2
@@ -16,97 +18,77 @@ import cbor2
 MAX_DEPTH = 16
 MAX_ITEMS = 65_536
 
-_UINT64 = 1 << 64
-
 
 class CborError(ValueError):
-    """Bytes that are not one item of deterministic CBOR within the limits, or a value that
-    cannot be written as one."""
+    """Bytes or a value that are not, or cannot be, one item of deterministic CBOR in the limits."""
 
 
-def encode(value: Any) -> bytes:
+def encode(value: Any, *, max_depth: int = MAX_DEPTH) -> bytes:
     """Encode null, booleans, integers of 64 bits, finite floats, text, bytes, lists and maps.
 
     The keys of a map are all text or all unsigned integers; maps come out sorted, floats in the
-    shortest form that keeps their value. Raises CborError for anything else.
+    shortest form that keeps their value. Raises CborError for anything else, and for lists and
+    maps nested deeper than ``max_depth``.
     """
     out = bytearray()
-    _encode(value, out, 1)
+    _encode(value, out, max_depth)
     return bytes(out)
 
 
-def _encode(value: Any, out: bytearray, depth: int) -> None:
+def _encode(value: Any, out: bytearray, levels: int) -> None:
+    scalar = _scalar(value)
+    if scalar is not None:
+        out += scalar
+        return
+    if levels == 0:
+        raise CborError("lists and maps are nested too deeply")
+    if isinstance(value, list | tuple):
+        out += _head(4, len(value))
+        for item in value:
+            _encode(item, out, levels - 1)
+    elif isinstance(value, Mapping):
+        entries = sorted(((_key(key), item) for key, item in value.items()), key=itemgetter(0))
+        if len({key[0] >> 5 for key, _ in entries}) > 1:
+            raise CborError("the keys of a map are all text or all unsigned integers")
+        out += _head(5, len(entries))
+        for key, item in entries:
+            out += key
+            _encode(item, out, levels - 1)
+    else:
+        raise CborError(f"a {type(value).__name__} cannot be encoded")
+
+
+def _scalar(value: Any) -> bytes | None:
     match value:
         case None:
-            out.append(0xF6)
+            return b"\xf6"
         case bool():
-            out.append(0xF5 if value else 0xF4)
+            return b"\xf5" if value else b"\xf4"
         case int():
-            if not -_UINT64 <= value < _UINT64:
-                raise CborError(f"the integer {value:.3e} does not fit 64 bits")
-            out += _head(0, value) if value >= 0 else _head(1, -1 - value)
+            return _head(0, value) if value >= 0 else _head(1, -1 - value)
         case float():
-            out += _float(value)
+            return _float(value)
         case bytes():
-            out += _head(2, len(value)) + value
+            return _head(2, len(value)) + value
         case str():
-            text = _utf8(value)
-            out += _head(3, len(text)) + text
-        case list() | tuple():
-            _check_depth(depth)
-            out += _head(4, len(value))
-            for item in value:
-                _encode(item, out, depth + 1)
-        case _ if hasattr(value, "items"):
-            _check_depth(depth)
-            _encode_map(value, out, depth)
-        case _:
-            raise CborError(f"a {type(value).__name__} cannot be encoded")
-
-
-def _encode_map(value: Any, out: bytearray, depth: int) -> None:
-    entries = sorted((_key(key), item) for key, item in _pairs(value))
-    kinds = {key[0] >> 5 for key, _ in entries}
-    if len(kinds) > 1:
-        raise CborError("the keys of a map are all text or all unsigned integers")
-    out += _head(5, len(entries))
-    for key, item in entries:
-        out += key
-        _encode(item.value, out, depth + 1)
-
-
-class _Held:
-    """Keeps a value out of the comparison of map entries; their keys differ."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-def _pairs(value: Any) -> list[tuple[Any, _Held]]:
-    return [(key, _Held(item)) for key, item in value.items()]
+            return _text(value)
+    return None
 
 
 def _key(key: Any) -> bytes:
     if isinstance(key, str):
-        text = _utf8(key)
-        return _head(3, len(text)) + text
-    if isinstance(key, int) and not isinstance(key, bool) and 0 <= key < _UINT64:
+        return _text(key)
+    if isinstance(key, int) and not isinstance(key, bool) and key >= 0:
         return _head(0, key)
-    raise CborError(f"{key!r:.40} cannot be the key of a map")
+    raise CborError(f"a {type(key).__name__} cannot be the key of a map, nor a negative number")
 
 
-def _utf8(text: str) -> bytes:
+def _text(text: str) -> bytes:
     try:
-        return text.encode()
+        data = text.encode()
     except UnicodeEncodeError:
         raise CborError("a text holds half of a surrogate pair, which is no character") from None
-
-
-def _check_depth(depth: int) -> None:
-    if depth > 512:
-        raise CborError("the value is nested too deeply, or contains itself")
+    return _head(3, len(data)) + data
 
 
 def _head(major: int, argument: int) -> bytes:
@@ -115,7 +97,7 @@ def _head(major: int, argument: int) -> bytes:
     for info, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
         if argument < 1 << 8 * size:
             return bytes((major << 5 | info,)) + argument.to_bytes(size, "big")
-    raise CborError("a length does not fit 64 bits")
+    raise CborError("an integer does not fit 64 bits")
 
 
 def _float(value: float) -> bytes:
@@ -146,7 +128,7 @@ def decode(
         raise CborError(f"{len(data) - end} bytes follow the item")
     try:
         return cbor2.loads(data)
-    except (cbor2.CBORDecodeError, ValueError, RecursionError) as error:
+    except (cbor2.CBORDecodeError, ValueError) as error:
         raise CborError(f"not decodable: {error}") from None
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from presence_core.codec import cbor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 ALG = 1
 ED25519 = -19
@@ -40,8 +42,11 @@ def sign1(
     external_aad: bytes,
     sign: Callable[[bytes], bytes],
 ) -> bytes:
-    """Sign a payload; the protected header goes into the signature and into the message."""
-    header = _header(protected)
+    """Sign a payload; the protected header goes into the signature and into the message.
+
+    The labels of the header are unsigned. Raises CborError if it cannot be encoded.
+    """
+    header = cbor.encode(protected)
     signature = sign(_sig_structure(header, external_aad, payload))
     return cbor.encode([header, {}, payload, signature])
 
@@ -64,11 +69,6 @@ def parse_sign1(data: bytes, *, max_size: int) -> Sign1:
 
 def _sig_structure(header: bytes, external_aad: bytes, payload: bytes) -> bytes:
     return cbor.encode(["Signature1", header, external_aad, payload])
-
-
-def _header(protected: Mapping[int, Any]) -> bytes:
-    """Encode a protected header: its keys are small labels, positive in all that we write."""
-    return cbor.encode(dict(protected))
 
 
 def _parse_header(header: bytes) -> Mapping[int, Any]:

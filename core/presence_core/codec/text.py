@@ -54,7 +54,11 @@ def _clean(text: str, keep: str) -> str:
 
 def _is_variation(char: str) -> bool:
     """Variation selectors change how wide a terminal draws a character, each its own way."""
-    return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
+    return (
+        "\ufe00" <= char <= "\ufe0f"
+        or "\U000e0100" <= char <= "\U000e01ef"
+        or char in "\u180b\u180c\u180d\u180f"
+    )
 
 
 def _cut(text: str, limit: int) -> str:

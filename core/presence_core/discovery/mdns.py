@@ -341,7 +341,10 @@ class _Echo(RecordUpdateListener):
         self._heard = heard
 
     def async_update_records(
-        self, zc: Zeroconf, now: float, records: list[RecordUpdate]  # noqa: ARG002
+        self,
+        zc: Zeroconf,
+        now: float,
+        records: list[RecordUpdate],  # noqa: ARG002
     ) -> None:
         """Look through what came."""
         if any(update.new.name == self._name for update in records):

@@ -281,5 +281,3 @@ def _by_key(peer: Peer) -> str:
 def _moment(wall_ms: int) -> datetime:
     """Turn milliseconds into a time; a peer's absurd figure is held at the ends of time."""
     return datetime.fromtimestamp(min(max(wall_ms, 0), 253_402_300_799_000) / 1000, UTC)
-
-

@@ -127,9 +127,7 @@ class Lan:
         self._listener = listener
         self._conditions.set("lan")
 
-    def _mdns_condition(
-        self, state: ConditionState, message: str | None, hint: str | None
-    ) -> None:
+    def _mdns_condition(self, state: ConditionState, message: str | None, hint: str | None) -> None:
         self._conditions.set("mdns", state, message, hint)
 
     def _hinted(self, hint: DialHint) -> None:

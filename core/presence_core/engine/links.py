@@ -279,7 +279,9 @@ class Links:
             target, now, seconds=REFUSED_SECONDS if closed.code in _REFUSALS else None
         )
         if target.source == "static" and not duplicate:
-            self._reports.static_failed(target.name, _why_closed(closed, authenticated=key is not None))
+            self._reports.static_failed(
+                target.name, _why_closed(closed, authenticated=key is not None)
+            )
 
     def _neighbour_gone(self, link: Link, key: bytes, closed: Closed) -> None:
         if closed.reason is CloseReason.BYE and closed.code == ByeCode.LEAVING:

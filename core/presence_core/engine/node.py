@@ -294,9 +294,7 @@ class Node:
 
     def _links_to(self, key: bytes, transport: int) -> Iterable[NodeLink]:
         return (
-            link
-            for link in self.links.values()
-            if link.key == key and link.transport == transport
+            link for link in self.links.values() if link.key == key and link.transport == transport
         )
 
     # -- records

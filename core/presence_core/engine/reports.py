@@ -45,7 +45,9 @@ class Reports:
             return
         seen = []
         if self._foreign_adverts:
-            devices = "1 device" if self._foreign_adverts == 1 else f"{self._foreign_adverts} devices"
+            devices = (
+                "1 device" if self._foreign_adverts == 1 else f"{self._foreign_adverts} devices"
+            )
             seen.append(f"{devices} of another mesh on this network")
         if self._strangers:
             seen.append("a connection with another mesh key from " + _some(sorted(self._strangers)))

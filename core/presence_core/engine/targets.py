@@ -116,9 +116,7 @@ class Targets:
 
     def next_time(self, connected: set[bytes]) -> float:
         """When the next target is due; infinity for never."""
-        return min(
-            (target.next_dial for target in self._missing(connected)), default=float("inf")
-        )
+        return min((target.next_dial for target in self._missing(connected)), default=float("inf"))
 
     def untried(self, connected: set[bytes]) -> bool:
         """Whether some target has not been tried even once: the first look is not over."""
@@ -159,7 +157,9 @@ class Targets:
         pause = min(limit, _BACKOFF_FIRST * 2.0 ** min(target.failures - 1, 16))
         if len(target.addresses) > 1 and target.failures < len(target.addresses):
             pause = 0.0
-        target.next_dial = now + (pause * self._rng.uniform(0.5, 1.0) if seconds is None else seconds)
+        target.next_dial = now + (
+            pause * self._rng.uniform(0.5, 1.0) if seconds is None else seconds
+        )
 
     def lost(self, key: bytes, addresses: tuple[tuple[str, int], ...], now: float) -> None:
         """Remember where a peer was that went without a goodbye, and dial it soon."""
@@ -196,7 +196,9 @@ class Targets:
         idle = [
             target
             for target in self._targets.values()
-            if target.failures and not target.dialling and target.source == "mdns"
+            if target.failures
+            and not target.dialling
+            and target.source == "mdns"
             and target.lost_at is None
         ]
         if not idle:

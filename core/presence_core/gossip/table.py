@@ -93,9 +93,7 @@ class Table:
         self._put(Entry(record, now, age, source))
         return Accepted.NEWER
 
-    def _accept_new(
-        self, record: Record, age: float, now: float, source: bytes | None
-    ) -> Accepted:
+    def _accept_new(self, record: Record, age: float, now: float, source: bytes | None) -> Accepted:
         floor = self._floors.get(record.key)
         if floor is not None and now < floor[1] and record.order[:2] <= floor[0]:
             return Accepted.REPLAY

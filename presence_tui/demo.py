@@ -1,0 +1,156 @@
+"""A mesh of real engines on this machine: the field team of a relief convoy.
+
+Each has a key, a home and a session of its own; they find each other by mDNS on loopback and
+speak the same protocol as in the field. Nothing here is staged but names, metadata and the churn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from presence_core.config import PresenceConfig
+from presence_core.identity.mesh import MeshKey
+from presence_core.presence import Presence
+
+QUIET_SECONDS = 15.0
+"""Nobody leaves before: whoever opens the demo first sees the whole team."""
+
+CHURN_SECONDS = (4.0, 9.0)
+AWAY_SECONDS = (5.0, 10.0)
+
+_TEAM: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("command-post", {"role": "lead", "team": "alpha", "location": "school gym"}),
+    ("triage-tent", {"role": "medic", "team": "medical", "location": "sector 2", "beds": 12}),
+    ("field-hospital", {"role": "surgeon", "team": "medical", "location": "sector 1", "beds": 30}),
+    ("water-truck-1", {"role": "driver", "team": "supply", "litres": 8000, "fuel": 71}),
+    ("supply-depot", {"role": "logistics", "team": "supply", "location": "harbour", "pallets": 46}),
+    ("drone-survey", {"role": "pilot", "team": "scout", "battery": 88}),
+    ("bridge-watch", {"role": "scout", "team": "scout", "location": "north bridge", "level_cm": 214}),
+    ("radio-relay", {"role": "signals", "team": "alpha", "location": "hill 402", "battery": 64}),
+    ("search-team-a", {"role": "rescue", "team": "rescue", "location": "sector 4", "people": 6}),
+    ("search-team-b", {"role": "rescue", "team": "rescue", "location": "sector 5", "people": 5}),
+    ("kitchen", {"role": "cook", "team": "supply", "location": "school yard", "meals": 320}),
+    ("ambulance-7", {"role": "driver", "team": "medical", "location": "sector 2", "fuel": 48}),
+)
+
+
+def loopback_interface() -> str:
+    """Return the name of the loopback interface of this machine."""
+    names = [name for _, name in socket.if_nameindex()]
+    return next((name for name in names if name in ("lo", "lo0")), "lo")
+
+
+class DemoMesh:
+    """``n`` engines in this process. ``presence`` is the one that a person looks through.
+
+    ``churn`` False keeps the mesh as it is. The homes are made in a folder of their own, which is
+    removed at the end, or in ``home`` if given.
+    """
+
+    presence: Presence
+
+    def __init__(self, n: int = 8, *, churn: bool = True, home: Path | None = None) -> None:
+        self._n = n
+        self._churn = churn
+        self._given_home = home
+        self._home: Path
+        self._mesh = MeshKey.generate("demo")
+        self._rng = random.Random(20_261_124)  # noqa: S311  the same demo every time
+        self._others: dict[int, Presence] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._home = self._given_home or Path(await asyncio.to_thread(_make_folder))
+        try:
+            self.presence = await self._start(0)
+            for number in range(1, self._n):
+                self._others[number] = await self._start(number)
+        except BaseException:
+            await self._stop()
+            raise
+        if self._churn:
+            self._task = asyncio.create_task(self._keep_changing(), name="presence-demo")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stop()
+
+    async def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        engines = [*self._others.values()]
+        if hasattr(self, "presence"):
+            engines.append(self.presence)
+        await asyncio.gather(*(engine.stop() for engine in engines), return_exceptions=True)
+        if self._given_home is None:
+            await asyncio.to_thread(shutil.rmtree, self._home, ignore_errors=True)
+
+    async def _start(self, number: int) -> Presence:
+        name, metadata = _member(number)
+        home = self._home / f"{number:02}-{name}"
+        presence = Presence(
+            PresenceConfig(
+                home=home,
+                mesh_key=self._mesh,
+                name=name,
+                metadata=None if (home / "metadata.json").exists() else metadata,
+                listen="127.0.0.1:0",
+                interfaces=(loopback_interface(),),
+            )
+        )
+        await presence.start()
+        return presence
+
+    # -- churn
+
+    async def _keep_changing(self) -> None:
+        started = asyncio.get_running_loop().time()
+        while True:
+            await asyncio.sleep(self._rng.uniform(*CHURN_SECONDS))
+            early = asyncio.get_running_loop().time() - started < QUIET_SECONDS
+            with contextlib.suppress(OSError):
+                if early or self._rng.random() < 0.7:
+                    await self._change_somebody()
+                else:
+                    await self._send_somebody_away()
+
+    async def _change_somebody(self) -> None:
+        presence = self._others[self._rng.choice(sorted(self._others))]
+        metadata = dict(presence.peer_metadata)
+        numbers = [key for key, value in metadata.items() if isinstance(value, int)]
+        if numbers:
+            key = self._rng.choice(numbers)
+            metadata[key] = max(0, metadata[key] + self._rng.randint(-4, 3))
+        else:
+            metadata["status"] = self._rng.choice(("ready", "busy", "moving", "resting"))
+        await presence.set_peer_metadata(metadata)
+
+    async def _send_somebody_away(self) -> None:
+        number = self._rng.choice(sorted(self._others))
+        await self._others[number].stop()
+        await asyncio.sleep(self._rng.uniform(*AWAY_SECONDS))
+        self._others[number] = await self._start(number)
+
+
+def _member(number: int) -> tuple[str, dict[str, Any]]:
+    name, metadata = _TEAM[number % len(_TEAM)]
+    turn = number // len(_TEAM)
+    return (f"{name}-{turn + 1}" if turn else name), metadata
+
+
+def _make_folder() -> str:
+    return tempfile.mkdtemp(prefix="presence-demo-")

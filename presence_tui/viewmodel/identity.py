@@ -268,7 +268,8 @@ def _claims(peer: Peer, now: datetime) -> Iterator[Line]:
         yield fact("from", *_start(identity.not_before, now), width=_LABEL)
     if identity.expires_at is not None:
         told = True
-        yield fact("until", *_end(identity.expires_at, now), width=_LABEL)
+        verified = identity.status is IdentityStatus.VERIFIED
+        yield fact("until", *_end(identity.expires_at, now, verified=verified), width=_LABEL)
     if told:
         yield BLANK
 
@@ -285,9 +286,10 @@ def _start(moment: datetime, now: datetime) -> tuple[Span, Span]:
     return Span(stamp(moment, now)), note
 
 
-def _end(moment: datetime, now: datetime) -> tuple[Span, Span]:
+def _end(moment: datetime, now: datetime, *, verified: bool) -> tuple[Span, Span]:
     if moment > now:
-        note = _note(f"{span_words((moment - now).total_seconds())} left", Tone.GOOD)
+        tone = Tone.GOOD if verified else Tone.DIM
+        note = _note(f"{span_words((moment - now).total_seconds())} left", tone)
     else:
         note = _note(f"ran out {ago(moment, now)}", Tone.WARNING)
     return Span(stamp(moment, now)), note

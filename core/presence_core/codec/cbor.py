@@ -18,6 +18,8 @@ import cbor2
 MAX_DEPTH = 16
 MAX_ITEMS = 65_536
 
+_SIMPLE = {False: b"\xf4", True: b"\xf5", None: b"\xf6"}
+
 
 class CborError(ValueError):
     """Bytes or a value that are not, or cannot be, one item of deterministic CBOR in the limits."""
@@ -60,10 +62,8 @@ def _encode(value: Any, out: bytearray, levels: int) -> None:
 
 def _scalar(value: Any) -> bytes | None:
     match value:
-        case None:
-            return b"\xf6"
-        case bool():
-            return b"\xf5" if value else b"\xf4"
+        case None | bool():
+            return _SIMPLE[value]
         case int():
             return _head(0, value) if value >= 0 else _head(1, -1 - value)
         case float():

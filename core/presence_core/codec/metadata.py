@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from presence_core.codec import cbor
 from presence_core.codec.cbor import CborError
+from presence_core.codec.text import safe_text
 
 MAX_METADATA_BYTES = 131_072
 """Limit of the deterministic CBOR form."""
@@ -21,22 +22,26 @@ MAX_METADATA_DEPTH = 16
 
 _MAX_INT = (1 << 64) - 1
 _MIN_INT = -(1 << 63)
+_MAX_DIGITS = 20
+"""More digits, with a sign, than any 64-bit integer has are not worth converting."""
 
 
 class MetadataError(ValueError):
-    """Metadata that cannot be accepted: why, where (RFC 6901 pointer), and the limit if any."""
+    """Metadata that cannot be accepted: why, where (RFC 6901 pointer), and the limit if any.
+
+    ``pointer`` is exact; in the message, which is one line that can be shown as it is, it is made
+    safe and short.
+    """
 
     def __init__(self, reason: str, pointer: str = "", limit: int | None = None) -> None:
         self.reason = reason
         self.pointer = pointer
         self.limit = limit
-        super().__init__(f"{reason} (at {pointer})" if pointer else reason)
+        super().__init__(f"{reason} (at {safe_text(pointer, limit=120)})" if pointer else reason)
 
 
 def encode_metadata(metadata: Mapping[str, Any]) -> bytes:
     """Check metadata and return its deterministic CBOR form. Raises MetadataError."""
-    if not isinstance(metadata, Mapping):
-        raise MetadataError(f"metadata must be a JSON object, not {_kind(metadata)}")
     _check(metadata)
     data = cbor.encode(metadata)
     if len(data) > MAX_METADATA_BYTES:
@@ -55,6 +60,11 @@ def metadata_size(metadata: Mapping[str, Any]) -> int:
 
 def decode_metadata(data: bytes) -> dict[str, Any]:
     """Decode metadata that somebody sent. Raises MetadataError unless it keeps every rule."""
+    if len(data) > MAX_METADATA_BYTES:
+        raise MetadataError(
+            f"metadata takes {len(data):,} bytes; the limit is {MAX_METADATA_BYTES:,} bytes",
+            limit=MAX_METADATA_BYTES,
+        )
     try:
         value = cbor.decode(
             data,
@@ -64,114 +74,117 @@ def decode_metadata(data: bytes) -> dict[str, Any]:
         )
     except CborError as error:
         raise MetadataError(f"not deterministic CBOR: {error}") from None
-    if not isinstance(value, dict):
-        raise MetadataError(f"metadata must be an object, not {_kind(value)}")
-    _check(value)
-    return value
+    return _check(value)
 
 
 def parse_metadata_json(text: str) -> dict[str, Any]:
     """Parse the JSON text of a metadata object.
 
     Stricter than ``json.loads``: a key that comes twice, NaN and infinities are errors. Raises
-    MetadataError with line and column for broken JSON.
+    MetadataError, with line and column for broken JSON. The size is not checked here.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_object, parse_int=_integer)
     except json.JSONDecodeError as error:
         raise MetadataError(
             f"not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from None
     except RecursionError:
-        raise MetadataError(
-            f"nested deeper than the limit of {MAX_METADATA_DEPTH} levels",
-            limit=MAX_METADATA_DEPTH,
-        ) from None
-    except MetadataError:
-        raise
-    except ValueError:  # an integer of thousands of digits
-        raise MetadataError("a number does not fit 64 bits") from None
-    if not isinstance(value, dict):
-        raise MetadataError(f"metadata must be a JSON object, not {_kind(value)}")
-    _check(value)
-    return value
+        raise _too_deep("") from None
+    return _check(value)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+class _Ambiguous(dict[str, Any]):
+    """A parsed object in which ``key`` came twice; kept until its place is known."""
+
+    key: str
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
-    if len(result) < len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise MetadataError(f"the key {json.dumps(key)[:60]} comes twice in one object")
-            seen.add(key)
-    return result
+    if len(result) == len(pairs):
+        return result
+    ambiguous = _Ambiguous()
+    for key, _ in pairs:
+        if key not in result:
+            ambiguous.key = key
+            break
+        del result[key]
+    return ambiguous
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise MetadataError(f"{name} is not a finite number, and JSON has none such")
+def _integer(digits: str) -> int:
+    return int(digits) if len(digits) <= _MAX_DIGITS else _MAX_INT + 1
 
 
-def _check(metadata: Mapping[str, Any]) -> None:
-    """Walk the value without recursion, however deep it is."""
+def _check(metadata: Any) -> dict[str, Any]:
+    """Walk the value without recursion, however deep it is; return it when it is an object."""
+    if not isinstance(metadata, Mapping):
+        raise MetadataError(f"metadata must be a JSON object, not {_kind(metadata)}")
     todo: list[tuple[Any, str, int]] = [(metadata, "", 1)]
     while todo:
         value, pointer, depth = todo.pop()
-        match value:
-            case None | bool():
-                pass
-            case int():
-                if not _MIN_INT <= value <= _MAX_INT:
-                    raise MetadataError("an integer does not fit 64 bits", pointer)
-            case float():
-                if not math.isfinite(value):
-                    raise MetadataError(f"{value} is not a finite number", pointer)
-            case str():
-                _check_text(value, pointer)
-            case Mapping():
-                _check_depth(depth, pointer)
-                for key, item in value.items():
-                    if not isinstance(key, str):
-                        raise MetadataError(f"the key {key!r:.40} is not text", pointer)
-                    _check_text(key, pointer)
-                    todo.append((item, f"{pointer}/{_escape(key)}", depth + 1))
-            case list() | tuple():
-                _check_depth(depth, pointer)
-                todo.extend(_items(value, pointer, depth))
-            case _:
-                raise MetadataError(f"{_kind(value)} is not a JSON value", pointer)
+        if isinstance(value, Mapping | list | tuple):
+            if depth > MAX_METADATA_DEPTH:
+                raise _too_deep(pointer)
+            todo.extend((item, place, depth + 1) for item, place in _items(value, pointer))
+        else:
+            _check_scalar(value, pointer)
+    return metadata  # type: ignore[return-value]
 
 
-def _items(values: Iterable[Any], pointer: str, depth: int) -> Iterable[tuple[Any, str, int]]:
-    return ((item, f"{pointer}/{place}", depth + 1) for place, item in enumerate(values))
+def _items(value: Any, pointer: str) -> Iterable[tuple[Any, str]]:
+    if not isinstance(value, Mapping):
+        return ((item, f"{pointer}/{place}") for place, item in enumerate(value))
+    if isinstance(value, _Ambiguous):
+        raise MetadataError("a key comes twice in one object", _join(pointer, value.key))
+    for key in value:
+        if not isinstance(key, str):
+            raise MetadataError(f"{_kind(key)} is the key of an object; only text can be", pointer)
+        _check_scalar(key, pointer)
+    return ((item, _join(pointer, key)) for key, item in value.items())
 
 
-def _check_depth(depth: int, pointer: str) -> None:
-    if depth > MAX_METADATA_DEPTH:
-        raise MetadataError(
-            f"nested deeper than the limit of {MAX_METADATA_DEPTH} levels",
-            pointer,
-            MAX_METADATA_DEPTH,
-        )
+def _check_scalar(value: Any, pointer: str) -> None:
+    match value:
+        case None | bool():
+            pass
+        case int():
+            if not _MIN_INT <= value <= _MAX_INT:
+                raise MetadataError("an integer does not fit 64 bits", pointer)
+        case float():
+            if not math.isfinite(value):
+                raise MetadataError(f"{json.dumps(value)} is not a finite number", pointer)
+        case str():
+            if not _is_unicode(value):
+                raise MetadataError(
+                    "a text holds half of a surrogate pair, which is no character", pointer
+                )
+        case _:
+            raise MetadataError(f"{_kind(value)} is not a JSON value", pointer)
 
 
-def _check_text(text: str, pointer: str) -> None:
+def _is_unicode(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise MetadataError(
-            "a text holds half of a surrogate pair, which is no character", pointer
-        ) from None
+        return False
+    return True
 
 
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
+def _too_deep(pointer: str) -> MetadataError:
+    reason = f"nested deeper than the limit of {MAX_METADATA_DEPTH} levels"
+    return MetadataError(reason, pointer, MAX_METADATA_DEPTH)
+
+
+def _join(pointer: str, key: str) -> str:
+    return f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
 
 
 def _kind(value: Any) -> str:
-    names = {list: "a list", tuple: "a list", str: "a text", bool: "a boolean", dict: "an object"}
     if value is None:
         return "null"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return "a number"
-    return names.get(type(value), f"a {type(value).__name__}")
+    if isinstance(value, Mapping):
+        return "an object"
+    names = {bool: "boolean", int: "number", float: "number", str: "text", list: "list"}
+    return f"a {names.get(type(value), type(value).__name__)}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Any
 
 import pytest
@@ -86,8 +87,8 @@ def test_too_many_bytes_name_the_limit_and_a_warning_says_what_it_costs() -> Non
     ("text", "said"),
     [
         ('{"a": 1, "a": 2}', "comes twice"),
-        ('{"a": NaN}', "NaN"),
-        ('{"a": -Infinity}', "Infinity"),
+        ('{"a": NaN}', "finite"),
+        ('{"a": -Infinity}', "finite"),
         ('{"a": 1e999}', "/a"),
         ("[1]", "object"),
         ('"x"', "object"),
@@ -121,7 +122,8 @@ def test_the_text_of_metadata_means_the_same_and_is_harmless(metadata: dict[str,
     text = metadata_text(metadata)
     result = check(text)
     assert result.encoded == encode_metadata(metadata)
-    assert safe_block(text, limit=1_000_000) == text  # nothing in it that must not be shown
+    shown = safe_block(text, limit=1_000_000)
+    assert shown == unicodedata.normalize("NFC", text)  # there was nothing to drop
 
 
 @given(st.text())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
 
-from presence_core.identity.mesh import MeshKey
+if TYPE_CHECKING:
+    from presence_core.identity.mesh import MeshKey
 
 
 class MessageType(IntEnum):
@@ -54,7 +56,7 @@ class CloseReason(StrEnum):
     DEAD = "dead"
     """Nothing was heard for too long."""
     PROTOCOL = "protocol"
-    """The other end broke the protocol, or a message was not authentic."""
+    """The other end broke the protocol, a message was not authentic, or it is this device."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ the session, and a stranger's first message is never answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from typing import TYPE_CHECKING
 
 from presence_core.codec import cbor
 from presence_core.codec.cbor import CborError
+from presence_core.handshake.cipher import CipherState, NoiseError
 from presence_core.handshake.events import (
     Authenticated,
     ByeCode,
@@ -25,13 +24,18 @@ from presence_core.handshake.events import (
     MessageType,
     RttMeasured,
 )
-from presence_core.handshake.noise import CipherState, NoiseError, NoiseHandshake
+from presence_core.handshake.noise import NoiseHandshake
 from presence_core.identity.keys import KEY_BYTES, Identity, KeyFormatError, check_peer_key, verify
 from presence_core.identity.mesh import PROTO, MeshKey
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 MAX_HANDSHAKE_FRAME = 512
-MAX_FRAME = 65_535
 MAX_BODY = 65_000
+"""Bytes of a message body; with type and tag it fits into one Noise message of 65,535."""
 MAX_PENDING = 4 * 1024 * 1024
 """Bytes that may wait to be taken by :meth:`Session.data_to_send`: a peer that makes us answer
 and does not read is cut off."""
@@ -39,15 +43,28 @@ and does not read is cut off."""
 _PATTERN = "XXpsk0"
 _ID_CONTEXT = PROTO + b"/noise-id/1"
 _SIGNATURE_BYTES = 64
+_MAX_PINGS = 8
+"""Unanswered pings that are remembered; an answer to an older one measures nothing."""
 
 
 class LocalProtocolError(Exception):
     """The program used a session wrongly."""
 
 
+class _EndError(Exception):
+    """Ends the session while bytes are being taken in."""
+
+    def __init__(self, reason: CloseReason, detail: str, code: int | None = None) -> None:
+        super().__init__(detail)
+        self.closed = Closed(reason, detail, code)
+
+
 @dataclass(frozen=True, slots=True)
 class SessionTimes:
-    """Patience, in seconds. ``ping_idle`` and ``dead`` count from the last byte received."""
+    """Patience, in seconds. ``ping_idle`` and ``dead`` count from the last authentic message.
+
+    Each direction changes its key after ``rekey_messages`` messages or ``rekey_seconds``.
+    """
 
     handshake: float = 5.0
     ping_idle: float = 15.0
@@ -69,7 +86,12 @@ class State(Enum):
 
 
 class Session:
-    """One end of a session. A responder may be in several meshes; an initiator names one."""
+    """One end of a session. A responder may be in several meshes; an initiator names one.
+
+    ``peer_key`` is the key that the other end has proven, None before. ``bytes_in`` and
+    ``bytes_out`` count what went over the stream. ``last_received`` is when the last authentic
+    message came. ``expected_key`` refuses every other peer.
+    """
 
     def __init__(
         self,
@@ -98,22 +120,21 @@ class Session:
         self._deadline = now + times.handshake
         self._inbound = bytearray()
         self._outbound = bytearray()
-        self._noise: NoiseHandshake | None = None
-        self._mesh: MeshKey | None = None
+        self._handshake: tuple[MeshKey, NoiseHandshake] | None = None
         self._send_cipher = CipherState()
         self._receive_cipher = CipherState()
         self._sent_since_rekey = 0
         self._rekey_at = float("inf")
         self._pings: dict[int, float] = {}
         self._ping_number = 0
-        self._pinged_at = float("-inf")
+        self._pinged_at = now
         if initiator:
             (mesh,) = self._meshes
-            self._noise = self._handshake(mesh)
-            self._mesh = mesh
-            self._queue(self._noise.write_message())
+            noise = self._noise(mesh)
+            self._handshake = mesh, noise
+            self._queue(noise.write_message())
 
-    def _handshake(self, mesh: MeshKey) -> NoiseHandshake:
+    def _noise(self, mesh: MeshKey) -> NoiseHandshake:
         return NoiseHandshake(
             _PATTERN,
             initiator=self._initiator,
@@ -125,79 +146,93 @@ class Session:
     # -- bytes in
 
     def receive(self, data: bytes, now: float) -> list[Event]:
-        """Take bytes from the stream; return what they mean."""
+        """Take bytes from the stream; return what they mean. Never raises on what they are."""
         if self.state is State.CLOSED:
             return []
         self.bytes_in += len(data)
         self._inbound += data
         events: list[Event] = []
-        at = 0
-        while self.state is not State.CLOSED and len(self._inbound) - at >= 2:
-            size = int.from_bytes(self._inbound[at : at + 2], "big")
-            if self.state is State.HANDSHAKE and not 0 < size <= MAX_HANDSHAKE_FRAME:
-                events.append(self._close(CloseReason.HANDSHAKE_FAILED, "not a handshake"))
-                break
-            if len(self._inbound) - at - 2 < size:
-                break
-            frame = bytes(self._inbound[at + 2 : at + 2 + size])
-            at += 2 + size
-            events += self._frame(frame, now)
-        del self._inbound[:at]
-        if len(self._outbound) > MAX_PENDING and self.state is not State.CLOSED:
-            events.append(self._close(CloseReason.PROTOCOL, "it asks much and reads nothing"))
+        try:
+            while (frame := self._next_frame()) is not None:
+                events += self._take(frame, now)
+        except _EndError as end:
+            events.append(self._close(end.closed))
         return events
 
-    def eof(self, now: float) -> list[Event]:
+    def eof(self, now: float) -> list[Event]:  # noqa: ARG002 - every input has its time
         """Learn that the stream has ended."""
         if self.state is State.CLOSED:
             return []
-        self.last_received = max(self.last_received, now)
-        return [self._close(CloseReason.EOF, "the other end closed the connection")]
+        return [self._close(Closed(CloseReason.EOF, "the other end closed the connection"))]
 
-    def _frame(self, frame: bytes, now: float) -> list[Event]:
+    def _next_frame(self) -> bytes | None:
+        if len(self._inbound) < 2:
+            return None
+        size = int.from_bytes(self._inbound[:2], "big")
+        if self.state is State.HANDSHAKE and not 0 < size <= MAX_HANDSHAKE_FRAME:
+            raise _EndError(CloseReason.HANDSHAKE_FAILED, "it does not speak this protocol")
+        if len(self._inbound) < 2 + size:
+            return None
+        frame = bytes(self._inbound[2 : 2 + size])
+        del self._inbound[: 2 + size]
+        return frame
+
+    def _take(self, frame: bytes, now: float) -> list[Event]:
         if self.state is State.HANDSHAKE:
-            return self._handshake_frame(frame, now)
+            return self._shake(frame, now)
         try:
             plaintext = self._receive_cipher.decrypt(b"", frame)
         except NoiseError as error:
-            return [self._close(CloseReason.PROTOCOL, str(error))]
-        self.last_received = now
+            raise _EndError(CloseReason.PROTOCOL, str(error)) from None
         if not plaintext:
-            return [self._close(CloseReason.PROTOCOL, "an empty message")]
-        return self._message(plaintext[0], plaintext[1:], now)
+            raise _EndError(CloseReason.PROTOCOL, "a message without a type")
+        self.last_received = now
+        kind, body = plaintext[0], plaintext[1:]
+        try:
+            return self._message(kind, body, now)
+        except CborError as error:
+            raise _EndError(CloseReason.PROTOCOL, f"message type {kind}: {error}") from None
 
     # -- handshake
 
-    def _handshake_frame(self, frame: bytes, now: float) -> list[Event]:
+    def _shake(self, frame: bytes, now: float) -> list[Event]:
         try:
-            if self._noise is None:
-                return self._answer_first(frame)
-            payload, before = self._noise.read_message(frame)
-            key = self._check_identity(payload, before)
+            if self._handshake is None:
+                self._answer_first(frame)
+                return []
+            mesh, noise = self._handshake
+            payload, transcript = noise.read_message(frame)
+            self._check_identity(payload, transcript)
             if self._initiator:
-                self._queue(self._noise.write_message(self._sign_identity))
+                self._queue(noise.write_message(self._sign_identity))
         except (NoiseError, KeyFormatError) as error:
-            return [self._close(CloseReason.HANDSHAKE_FAILED, str(error))]
-        return self._authenticated(key, now)
+            raise _EndError(CloseReason.HANDSHAKE_FAILED, str(error)) from None
+        self._handshake = None
+        self._send_cipher, self._receive_cipher = noise.ciphers()
+        self.state = State.OPEN
+        self.peer_key = payload[:KEY_BYTES]
+        self.last_received = self._pinged_at = now
+        self._rekey_at = now + self._times.rekey_seconds
+        return [Authenticated(self.peer_key, mesh, noise.handshake_hash)]
 
-    def _answer_first(self, frame: bytes) -> list[Event]:
+    def _answer_first(self, frame: bytes) -> None:
         """Find the mesh that the stranger knows the key of; without one, say nothing at all."""
         for mesh in self._meshes:
-            noise = self._handshake(mesh)
+            noise = self._noise(mesh)
             try:
                 noise.read_message(frame)
             except NoiseError:
                 continue
-            self._noise, self._mesh = noise, mesh
+            self._handshake = mesh, noise
             self._queue(noise.write_message(self._sign_identity))
-            return []
-        return [self._close(CloseReason.WRONG_MESH, "it does not know the mesh key")]
+            return
+        raise _EndError(CloseReason.WRONG_MESH, "it does not know the mesh key")
 
     def _sign_identity(self, transcript: bytes) -> bytes:
         signature = self._identity.sign(_id_message(transcript, initiator=self._initiator))
         return self._identity.peer_key + signature
 
-    def _check_identity(self, payload: bytes, transcript: bytes) -> bytes:
+    def _check_identity(self, payload: bytes, transcript: bytes) -> None:
         if len(payload) != KEY_BYTES + _SIGNATURE_BYTES:
             raise NoiseError("the identity has the wrong length")
         key = check_peer_key(payload[:KEY_BYTES])
@@ -206,48 +241,43 @@ class Session:
             raise NoiseError("the identity is not proven")
         if key == self._identity.peer_key:
             self.peer_key = key
-            raise NoiseError("this is the device itself, or a copy of its key")
+            detail = "this is my own address, or that of a device with a copy of my key"
+            raise _EndError(CloseReason.PROTOCOL, detail)
         if self._expected_key not in (None, key):
             raise NoiseError("another peer than the expected one answers")
-        return key
-
-    def _authenticated(self, key: bytes, now: float) -> list[Event]:
-        assert self._noise is not None and self._mesh is not None  # noqa: S101, PT018
-        self._send_cipher, self._receive_cipher = self._noise.ciphers()
-        self.state = State.OPEN
-        self.peer_key = key
-        self.last_received = now
-        self._rekey_at = now + self._times.rekey_seconds
-        return [Authenticated(key, self._mesh, self._noise.handshake_hash)]
 
     # -- messages
 
     def _message(self, kind: int, body: bytes, now: float) -> list[Event]:
-        try:
-            match kind:
-                case MessageType.PING:
-                    number = _ping_number(body)
-                    self._send(MessageType.PONG, cbor.encode([number, self._wall_ms()]), now)
-                case MessageType.PONG:
-                    sent_at = self._pings.pop(_ping_number(body), None)
-                    return [] if sent_at is None else [RttMeasured(now - sent_at)]
-                case MessageType.REKEY:
-                    self._receive_cipher.rekey()
-                case MessageType.BYE:
-                    code = _bye_code(body)
-                    return [self._close(CloseReason.BYE, _say_bye(code), code)]
-                case _:
-                    return [MessageReceived(kind, body)]
-        except CborError as error:
-            return [self._close(CloseReason.PROTOCOL, f"message type {kind}: {error}")]
+        match kind:
+            case MessageType.PING:
+                number = _ping_number(body)
+                if len(self._outbound) > MAX_PENDING:
+                    raise _EndError(CloseReason.PROTOCOL, "it asks much and reads nothing")
+                self._send(MessageType.PONG, cbor.encode([number, self._wall_ms()]), now)
+            case MessageType.PONG:
+                sent_at = self._pings.pop(_ping_number(body), None)
+                return [] if sent_at is None else [RttMeasured(now - sent_at)]
+            case MessageType.REKEY:
+                if body:
+                    raise CborError("not empty")
+                self._receive_cipher.rekey()
+            case MessageType.BYE:
+                code = _bye_code(body)
+                raise _EndError(CloseReason.BYE, _say_bye(code), code)
+            case _:
+                return [MessageReceived(kind, body)]
         return []
 
     def send(self, kind: int, body: bytes, now: float) -> None:
-        """Queue a message. Raises LocalProtocolError unless the session is open."""
+        """Queue a message of a type that the session does not use itself.
+
+        Raises LocalProtocolError unless the session is open and the body at most 65,000 bytes.
+        """
         if self.state is not State.OPEN:
             raise LocalProtocolError("the session is not open")
         if len(body) > MAX_BODY:
-            raise LocalProtocolError(f"a message body of {len(body)} bytes is too large")
+            raise LocalProtocolError(f"a message body of {len(body):,} bytes is too large")
         self._send(kind, body, now)
 
     def _send(self, kind: int, body: bytes, now: float) -> None:
@@ -275,14 +305,14 @@ class Session:
         self.bytes_out += len(data)
         return data
 
-    def _queue(self, frame: bytes) -> None:
-        self._outbound += len(frame).to_bytes(2, "big") + frame
+    def _queue(self, message: bytes) -> None:
+        self._outbound += len(message).to_bytes(2, "big") + message
 
-    def _close(self, reason: CloseReason, detail: str, code: int | None = None) -> Closed:
+    def _close(self, closed: Closed) -> Closed:
         self.state = State.CLOSED
         self._outbound.clear()
         self._inbound.clear()
-        return Closed(reason, detail, code)
+        return closed
 
     # -- time
 
@@ -292,29 +322,31 @@ class Session:
             return self._deadline
         if self.state is State.CLOSED:
             return None
-        ping_at = max(self.last_received, self._pinged_at) + self._times.ping_idle
-        return min(ping_at, self.last_received + self._times.dead, self._rekey_at)
+        return min(self._ping_at(), self.last_received + self._times.dead, self._rekey_at)
 
     def handle_timeout(self, now: float) -> list[Event]:
         """Do what time demands: ping, change keys, or give up."""
         if self.state is State.HANDSHAKE and now >= self._deadline:
-            return [self._close(CloseReason.TIMEOUT_HANDSHAKE, "the handshake took too long")]
+            late = Closed(CloseReason.TIMEOUT_HANDSHAKE, "the handshake took too long")
+            return [self._close(late)]
         if self.state is not State.OPEN:
             return []
-        silent = now - self.last_received
-        if silent >= self._times.dead:
-            detail = f"nothing was heard for {silent:.1f} s"
-            return [self._close(CloseReason.DEAD, detail)]
-        if now - max(self.last_received, self._pinged_at) >= self._times.ping_idle:
+        if now >= self.last_received + self._times.dead:
+            silent = now - self.last_received
+            return [self._close(Closed(CloseReason.DEAD, f"nothing was heard for {silent:.1f} s"))]
+        if now >= self._ping_at():
             self._ping(now)
         if now >= self._rekey_at:
             self._rekey(now)
         return []
 
+    def _ping_at(self) -> float:
+        return max(self.last_received, self._pinged_at) + self._times.ping_idle
+
     def _ping(self, now: float) -> None:
         self._ping_number += 1
         self._pinged_at = now
-        if len(self._pings) >= 8:  # unanswered ones of a peer that is alive otherwise
+        if len(self._pings) >= _MAX_PINGS:
             del self._pings[next(iter(self._pings))]
         self._pings[self._ping_number] = now
         self._send(MessageType.PING, cbor.encode([self._ping_number, self._wall_ms()]), now)

@@ -38,13 +38,13 @@ def encode(hrp: str, data: bytes) -> str:
 
 def decode(hrp: str, text: str) -> bytes:
     """Decode a text with the expected prefix; Bech32Error says what is wrong with it."""
-    if not text.isascii():  # lower() would turn some foreign letters into ours
-        raise Bech32Error("holds a letter that is never used")
+    if not all("!" <= letter <= "~" for letter in text):  # lower() makes a Kelvin sign a "k"
+        raise Bech32Error("holds a character that is never used")
     if text not in (text.lower(), text.upper()):
         raise Bech32Error("mixes upper and lower case")
     lower = text.lower()
-    prefix, separator, rest = lower.rpartition("1")
-    if not separator or prefix != hrp:
+    prefix, _, rest = lower.rpartition("1")
+    if not prefix or prefix != hrp:
         raise Bech32Error(f"does not begin with {hrp}1")
     if len(text) > _MAX_LENGTH or len(rest) < _CHECKSUM_LETTERS:
         raise Bech32Error("has the wrong length")

@@ -10,8 +10,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from presence_tui.output import (
     EXIT_CANNOT,
@@ -21,6 +20,10 @@ from presence_tui.output import (
     say,
 )
 from presence_tui.settings import add_engine_options, add_home_option, home_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 DEMO_PEERS = 8
 MAX_DEMO_PEERS = 50
@@ -67,7 +70,7 @@ class _Version(argparse.Action):
     """``--version``, with a version that is read only when it is asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from presence_core._version import __version__  # noqa: PLC0415
+        from presence_core._version import __version__
 
         parser.exit(EXIT_DONE, f"presence-tui {__version__}\n")
 
@@ -111,7 +114,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-_Commands = argparse._SubParsersAction  # noqa: SLF001  argparse gives this type no public name
+_Commands = argparse._SubParsersAction  # noqa: SLF001  it has no public name
 
 
 def _add_waiting(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
@@ -228,7 +231,7 @@ def _keep_traceback(args: argparse.Namespace) -> str:
     try:
         path: Path = home_of(args) / "crash.log"
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(traceback.format_exc())
     except OSError:
         return short

@@ -13,12 +13,14 @@ import shutil
 import socket
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from presence_core.config import PresenceConfig
 from presence_core.identity.mesh import MeshKey
 from presence_core.presence import Presence
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 QUIET_SECONDS = 15.0
 """Nobody leaves before: whoever opens the demo first sees the whole team."""
@@ -33,7 +35,10 @@ _TEAM: tuple[tuple[str, dict[str, Any]], ...] = (
     ("water-truck-1", {"role": "driver", "team": "supply", "litres": 8000, "fuel": 71}),
     ("supply-depot", {"role": "logistics", "team": "supply", "location": "harbour", "pallets": 46}),
     ("drone-survey", {"role": "pilot", "team": "scout", "battery": 88}),
-    ("bridge-watch", {"role": "scout", "team": "scout", "location": "north bridge", "level_cm": 214}),
+    (
+        "bridge-watch",
+        {"role": "scout", "team": "scout", "location": "north bridge", "level_cm": 214},
+    ),
     ("radio-relay", {"role": "signals", "team": "alpha", "location": "hill 402", "battery": 64}),
     ("search-team-a", {"role": "rescue", "team": "rescue", "location": "sector 4", "people": 6}),
     ("search-team-b", {"role": "rescue", "team": "rescue", "location": "sector 5", "people": 5}),
@@ -63,7 +68,7 @@ class DemoMesh:
         self._given_home = home
         self._home: Path
         self._mesh = MeshKey.generate("demo")
-        self._rng = random.Random(20_261_124)  # noqa: S311  the same demo every time
+        self._rng = random.Random(20_261_124)
         self._others: dict[int, Presence] = {}
         self._task: asyncio.Task[None] | None = None
 

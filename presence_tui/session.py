@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,9 @@ from presence_tui.output import EXIT_USAGE, CommandError
 from presence_tui.settings import config_of
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
     from presence_core.model import PresenceGraph
     from presence_core.presence import Presence
 
@@ -48,19 +49,19 @@ async def engine(args: argparse.Namespace) -> AsyncIterator[Presence]:
 
     What keeps it from running becomes a CommandError.
     """
-    from presence_core.codec.metadata import MetadataError  # noqa: PLC0415  loads cbor2
-    from presence_core.errors import EngineError  # noqa: PLC0415
-    from presence_core.identity.keyfile import HomeError  # noqa: PLC0415
+    from presence_core.codec.metadata import MetadataError
+    from presence_core.errors import EngineError
+    from presence_core.identity.keyfile import HomeError
 
     async with contextlib.AsyncExitStack() as stack:
         try:
             if getattr(args, "demo", None) is not None:
-                from presence_tui.demo import DemoMesh  # noqa: PLC0415
+                from presence_tui.demo import DemoMesh
 
                 mesh = await stack.enter_async_context(DemoMesh(args.demo))
                 presence = mesh.presence
             else:
-                from presence_core.presence import Presence  # noqa: PLC0415
+                from presence_core.presence import Presence
 
                 presence = await stack.enter_async_context(Presence(config_of(args)))
         except (EngineError, HomeError) as error:
@@ -98,14 +99,14 @@ async def _wait_until(
 
 
 def run(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
-    """Run a command in an event loop. The event it gets is set by SIGINT and SIGTERM."""
+    """Run a command in an event loop. The event it gets is set by the signals that ask to end."""
 
     async def with_signals() -> int:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
-                loop.add_signal_handler(number, stop.set)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has not all
+                loop.add_signal_handler(getattr(signal, name), stop.set)
         return await main(stop)
 
     return asyncio.run(with_signals())

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import tomllib
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from presence_tui.output import EXIT_CANNOT, EXIT_USAGE, CommandError
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping
+
     from presence_core.config import PresenceConfig
 
 CONFIG_FILE = "config.toml"
@@ -79,7 +80,7 @@ def home_of(args: argparse.Namespace) -> Path:
     given = getattr(args, "home", None) or os.environ.get("PRESENCE_HOME")
     if given:
         return Path(given).expanduser()
-    from presence_core.config import default_home  # noqa: PLC0415  loads platformdirs
+    from presence_core.config import default_home
 
     return default_home()
 
@@ -89,37 +90,20 @@ def config_of(args: argparse.Namespace) -> PresenceConfig:
 
     Raises CommandError: 2 for flags and environment that make no sense, 3 for a bad file.
     """
-    from presence_core.config import PresenceConfig  # noqa: PLC0415  loads cryptography
-    from presence_core.identity.keyfile import HomeError, read_mesh_key  # noqa: PLC0415
+    from presence_core.config import PresenceConfig
+    from presence_core.identity.keyfile import HomeError, read_mesh_key
 
     home = home_of(args)
-    flags = _from_flags(args)
-    environment = _from_environment(os.environ)
-    file = _from_file(home / CONFIG_FILE)
-    merged: dict[str, Any] = {}
-    for level in (file, environment, flags):
-        if any(level.get(key) is not None for key in _MESH):
-            for key in _MESH:  # one way to name the mesh replaces the other
-                merged.pop(key, None)
-        merged.update({key: value for key, value in level.items() if value is not None})
-    if flags.get("metadata") is None and environment.get("metadata") is None:
-        if "metadata" in merged and (home / "metadata.json").exists():
-            del merged["metadata"]  # the file's is where one starts, not what an edit goes back to
+    merged = _merge(home, _from_flags(args), _from_environment(os.environ))
     mesh_key_file = merged.pop("mesh_key_file", None)
     try:
         if mesh_key_file is not None:
             if merged.pop("mesh", None) is not None:
                 raise CommandError("give either --mesh or --mesh-key-file, not both", EXIT_USAGE)
             merged["mesh_key"] = read_mesh_key(Path(mesh_key_file).expanduser())
-        if "metadata" in merged:
-            merged["metadata"] = read_metadata(merged["metadata"])
-        for key in ("peers", "interfaces"):
+        for key, read in _READERS.items():
             if key in merged:
-                merged[key] = tuple(merged[key])
-        if "issuers" in merged:
-            merged["issuers"] = tuple(Path(issuer).expanduser() for issuer in merged["issuers"])
-        if "transports" in merged:
-            merged["transports"] = _transports(merged["transports"])
+                merged[key] = read(merged[key])
         return PresenceConfig(home=home, **merged)
     except HomeError as error:
         raise CommandError(str(error)) from None
@@ -127,9 +111,25 @@ def config_of(args: argparse.Namespace) -> PresenceConfig:
         raise CommandError(str(error), EXIT_USAGE) from None
 
 
+def _merge(home: Path, flags: dict[str, Any], environment: dict[str, Any]) -> dict[str, Any]:
+    """Put the levels on top of each other; one way to name the mesh replaces the other."""
+    merged: dict[str, Any] = {}
+    for level in (_from_file(home / CONFIG_FILE), environment, flags):
+        if any(level.get(key) is not None for key in _MESH):
+            for key in _MESH:
+                merged.pop(key, None)
+        merged.update({key: value for key, value in level.items() if value is not None})
+    only_in_file = flags["metadata"] is None and environment["metadata"] is None
+    if only_in_file and (home / "metadata.json").exists():
+        merged.pop(
+            "metadata", None
+        )  # the file's is where one starts, not what an edit goes back to
+    return merged
+
+
 def read_metadata(given: str | Mapping[str, Any]) -> dict[str, Any]:
     """Read metadata as JSON, or from ``@FILE``. Raises CommandError with the limit and place."""
-    from presence_core.codec.metadata import (  # noqa: PLC0415  loads cbor2
+    from presence_core.codec.metadata import (
         MetadataError,
         encode_metadata,
         parse_metadata_json,
@@ -158,6 +158,19 @@ def _transports(given: str | list[str]) -> tuple[str, ...]:
     parts = given.split(",") if isinstance(given, str) else given
     names = [part.strip() for part in parts if part.strip()]
     return () if names in ([], ["none"]) else tuple(dict.fromkeys(names))
+
+
+def _paths(given: list[str]) -> tuple[Path, ...]:
+    return tuple(Path(text).expanduser() for text in given)
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "metadata": read_metadata,
+    "peers": tuple,
+    "interfaces": tuple,
+    "issuers": _paths,
+    "transports": _transports,
+}
 
 
 def _from_flags(args: argparse.Namespace) -> dict[str, Any]:

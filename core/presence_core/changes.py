@@ -1,9 +1,8 @@
-"""What changed from one presence graph to the next. Pure; unchanged objects are skipped by ``is``."""
+"""What changed from one presence graph to the next. Pure; same objects are skipped by ``is``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from presence_core.model import (
     Change,
@@ -19,6 +18,9 @@ from presence_core.schema import (
     identity_to_json,
     view_to_json,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _Found = tuple[ChangeKind, str | None, Any, Any]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from presence_core.identity.mesh import MeshKey
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from presence_core.identity.mesh import MeshKey
 
 TRANSPORTS = ("lan",)
 """The transports that this version has."""
@@ -15,7 +17,7 @@ TRANSPORTS = ("lan",)
 
 def default_home() -> Path:
     """Return where keys, configuration and journal live unless one says otherwise."""
-    import platformdirs  # noqa: PLC0415  only needed when no home is given
+    import platformdirs
 
     return platformdirs.user_data_path("presence-tui")
 

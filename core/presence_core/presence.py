@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from presence_core.codec.metadata import parse_metadata_json
 from presence_core.config import PresenceConfig
-from presence_core.engine.admission import ConnectionRequestHandler
 from presence_core.engine.engine import Engine
-from presence_core.engine.observers import GraphCallback, Observer
-from presence_core.model import GraphChange, JsonObject, PresenceGraph
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from types import TracebackType
+
+    from presence_core.engine.admission import ConnectionRequestHandler
+    from presence_core.engine.observers import GraphCallback, Observer
+    from presence_core.model import GraphChange, JsonObject, PresenceGraph
 
 OBSERVER_SECONDS = 0.1
 """How graphs are coalesced for observers unless they say otherwise."""

@@ -7,11 +7,10 @@ This module loads nothing but the model, so that showing the schema stays quick.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import resources
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from presence_core.model import (
     Change,
@@ -30,6 +29,9 @@ from presence_core.model import (
     View,
     ViewState,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 GRAPH_SCHEMA = "presence-graph/1"
 CHANGE_SCHEMA = "presence-change/1"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from presence_core._version import __version__
 from presence_tui import output
 
+if TYPE_CHECKING:
+    import argparse
+
 
 def schema(_args: argparse.Namespace) -> int:
     """Print the JSON Schema of what the program prints as JSON."""
-    from presence_core.schema import dumps, json_schema  # noqa: PLC0415
+    from presence_core.schema import dumps, json_schema
 
     output.data(dumps(json_schema(), compact=False))
     return output.EXIT_DONE

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
+from typing import TYPE_CHECKING
 
 from presence_tui import output
 from presence_tui.output import EXIT_DONE, EXIT_USAGE, CommandError
-from presence_tui.session import engine, run, unless_stopped
+from presence_tui.session import engine, run
 from presence_tui.settings import home_of
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def dashboard(args: argparse.Namespace) -> int:
     """Show the mesh until the person quits. A demo without a terminal prints a snapshot."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         if args.demo is not None:
-            from presence_tui.commands.export import export  # noqa: PLC0415
+            from presence_tui.commands.export import export
 
             return export(args)
         raise CommandError(
@@ -27,12 +30,20 @@ def dashboard(args: argparse.Namespace) -> int:
 
 async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:
     async with engine(args) as presence:
-        from presence_tui.app import PresenceApp  # noqa: PLC0415  textual loads while peers answer
+        from presence_tui.app import PresenceApp
 
         draft = None if args.demo is not None else home_of(args) / "metadata.draft"
         app = PresenceApp(presence, draft=draft)
-        if not await unless_stopped(app.run_async(), stop):
-            app.exit()
+
+        async def leave_when_told() -> None:
+            await stop.wait()
+            app.exit()  # as if the person had quit: drafts are kept, the terminal is restored
+
+        told = asyncio.create_task(leave_when_told())
+        try:
+            await app.run_async()
+        finally:
+            told.cancel()
         if app.return_code:
             output.say("the dashboard ended with an error")
             return app.return_code

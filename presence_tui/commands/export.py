@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
+from typing import TYPE_CHECKING
 
 from presence_tui import output
 from presence_tui.session import Wanted, engine, run, unless_stopped, wait_for
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def export(args: argparse.Namespace) -> int:
@@ -20,7 +23,7 @@ def wanted_of(args: argparse.Namespace) -> Wanted:
 
 
 async def _snapshot(args: argparse.Namespace, stop: asyncio.Event) -> int:
-    from presence_core.schema import dumps, graph_to_json  # noqa: PLC0415
+    from presence_core.schema import dumps, graph_to_json
 
     wanted = wanted_of(args)
     if args.demo is not None and not wanted.conditional() and wanted.seconds is None:
@@ -53,7 +56,7 @@ def _missed(wanted: Wanted, online: int, view: str) -> str:
 
 
 async def _watch(args: argparse.Namespace, stop: asyncio.Event) -> int:
-    from presence_core.schema import change_to_json, dumps, graph_to_json  # noqa: PLC0415
+    from presence_core.schema import change_to_json, dumps, graph_to_json
 
     output.when_reader_goes(asyncio.get_running_loop(), stop.set)
     wanted = wanted_of(args)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from presence_core.identity.keyfile import (
     MESH_FILE,
@@ -21,6 +21,9 @@ from presence_core.schema import dumps
 from presence_tui import output
 from presence_tui.output import EXIT_CANNOT, EXIT_DONE, EXIT_NO, EXIT_USAGE, CommandError
 from presence_tui.settings import home_of
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def key_show(args: argparse.Namespace) -> int:

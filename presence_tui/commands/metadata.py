@@ -5,7 +5,6 @@ The home's metadata file is the truth; an engine that runs on this home follows 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shlex
@@ -13,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from presence_core.engine.home import MetadataFile
 from presence_core.identity.keyfile import HomeError
@@ -21,10 +20,13 @@ from presence_tui import output
 from presence_tui.output import EXIT_DONE, EXIT_USAGE, CommandError
 from presence_tui.settings import home_of, read_metadata
 
+if TYPE_CHECKING:
+    import argparse
+
 
 def metadata_get(args: argparse.Namespace) -> int:
     """Print the metadata as JSON."""
-    from presence_core.schema import dumps  # noqa: PLC0415
+    from presence_core.schema import dumps
 
     output.data(dumps(_load(MetadataFile(home_of(args))), compact=args.compact))
     return EXIT_DONE
@@ -46,10 +48,10 @@ def metadata_edit(args: argparse.Namespace) -> int:
         raise CommandError("no editor is set; set EDITOR, or use: metadata set @FILE")
     descriptor, name = tempfile.mkstemp(prefix="metadata-", suffix=".json")
     draft = Path(name)
-    with open(descriptor, "w", encoding="utf-8") as stream:  # noqa: PTH123  a descriptor
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(before)
     try:
-        done = subprocess.run([*shlex.split(editor), name], check=False)  # noqa: S603
+        done = subprocess.run([*shlex.split(editor), name], check=False)  # noqa: S603  it is theirs
     except OSError as error:
         draft.unlink()
         raise CommandError(f"cannot run the editor {editor!r}: {error.strerror}") from None

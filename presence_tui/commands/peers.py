@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import csv
 import io
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from presence_tui import output
-from presence_tui.session import engine, run, unless_stopped, wait_for
 from presence_tui.commands.export import wanted_of
+from presence_tui.session import engine, run, unless_stopped, wait_for
 
 if TYPE_CHECKING:
+    import argparse
+    import asyncio
+    from collections.abc import Callable
+
     from presence_core.model import Peer, PresenceGraph
 
 COLUMNS = ("name", "key", "state", "hops", "links", "identity", "rtt", "seen")
@@ -48,7 +49,7 @@ async def _peers(args: argparse.Namespace, stop: asyncio.Event) -> int:
     chosen = [peer for peer in graph.remote_peers if _passes(peer, args)]
     chosen.sort(key=_SORTS[args.sort])
     if args.json:
-        from presence_core.schema import dumps, peer_to_json  # noqa: PLC0415
+        from presence_core.schema import dumps, peer_to_json
 
         output.data(dumps([peer_to_json(peer) for peer in chosen], compact=args.compact))
     elif args.csv:
@@ -100,7 +101,7 @@ def _links(peer: Peer, graph: PresenceGraph) -> str:
 
 
 def _cells(peer: Peer, graph: PresenceGraph, now: datetime) -> tuple[str, ...]:
-    from presence_core.codec.text import safe_text  # noqa: PLC0415
+    from presence_core.codec.text import safe_text
 
     rtt, seen = _rtt(peer), peer.presence.last_seen
     return (
@@ -123,7 +124,7 @@ def _ago(seconds: float) -> str:
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:
-    from rich.cells import cell_len  # noqa: PLC0415
+    from rich.cells import cell_len
 
     widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
@@ -140,8 +141,8 @@ def _csv(chosen: list[Peer]) -> str:
     writer.writerow(
         ["peerKey", "deviceName", "state", "direct", "hops", "identity", "rttMs", "lastSeen"]
     )
-    from presence_core.codec.text import safe_text  # noqa: PLC0415
-    from presence_core.schema import time_to_json  # noqa: PLC0415
+    from presence_core.codec.text import safe_text
+    from presence_core.schema import time_to_json
 
     for peer in chosen:
         where = peer.presence
@@ -178,7 +179,7 @@ async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:
         return output.EXIT_NO
     (peer,) = found
     if args.json:
-        from presence_core.schema import dumps, peer_to_json  # noqa: PLC0415
+        from presence_core.schema import dumps, peer_to_json
 
         output.data(dumps(peer_to_json(peer), compact=args.compact))
     else:
@@ -190,12 +191,13 @@ def find(graph: PresenceGraph, text: str) -> list[Peer]:
     """Find peers by key, beginning of the key, short id, or exact name; the first that fits."""
     everybody = (graph.local_peer, *graph.remote_peers)
     lower = text.lower()
-    for fits in (
+    tests: tuple[Callable[[Peer], bool], ...] = (
         lambda p: p.peer_key == lower,
         lambda p: len(lower) >= 4 and p.peer_key.startswith(lower),
         lambda p: p.short_id == lower,
         lambda p: p.device_name == text,
-    ):
+    )
+    for fits in tests:
         found = [peer for peer in everybody if fits(peer)]
         if found:
             return found
@@ -203,8 +205,8 @@ def find(graph: PresenceGraph, text: str) -> list[Peer]:
 
 
 def _describe(peer: Peer, graph: PresenceGraph) -> str:
-    from presence_core.codec.text import safe_block, safe_text  # noqa: PLC0415
-    from presence_core.schema import dumps, time_to_json  # noqa: PLC0415
+    from presence_core.codec.text import safe_block, safe_text
+    from presence_core.schema import dumps, time_to_json
 
     where = peer.presence
     facts: list[tuple[str, str]] = [

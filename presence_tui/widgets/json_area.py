@@ -111,7 +111,7 @@ class JsonArea(TextArea):
     }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(
             id=id,
             language="json" if highlighting_works() else None,

@@ -57,7 +57,7 @@ the text. Text that is not published is kept, also when the terminal closes.
         self,
         *,
         draft: Path | None = None,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
@@ -69,7 +69,7 @@ the text. Text that is not published is kept, also when the terminal closes.
         yield Sheet(id="local-facts")
         yield MetadataEditor(draft=self._draft)
 
-    def show(self, graph: PresenceGraph, selected: Peer | None = None) -> None:  # noqa: ARG002
+    def show(self, graph: PresenceGraph, selected: Peer | None = None) -> None:
         """Show the local peer of a graph; which peer is selected makes no difference here."""
         self._graph = graph
         if self.is_mounted:

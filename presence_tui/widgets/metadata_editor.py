@@ -89,7 +89,7 @@ class MetadataEditor(Vertical):
     }
     """
 
-    def __init__(self, *, draft: Path | None = None, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, draft: Path | None = None, id: str | None = None) -> None:
         super().__init__(id=id)
         self._editing = Editing()
         self._shown: JsonObject | None = None

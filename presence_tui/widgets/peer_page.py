@@ -41,7 +41,7 @@ class PeerPage(Sheet, can_focus=True):
         self,
         *,
         clock: Clock | None = None,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
@@ -100,7 +100,7 @@ class PeerPage(Sheet, can_focus=True):
         if self._clock is not None:
             self.set_interval(_LOOK_AGAIN, self.rebuild)
 
-    def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002
+    def on_resize(self, event: events.Resize) -> None:
         """Make the page for the new size."""
         self.rebuild()
 

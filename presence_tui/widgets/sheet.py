@@ -50,7 +50,7 @@ class Sheet(ScrollView, can_focus=False):
         self,
         page: Page = (),
         *,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
@@ -90,12 +90,12 @@ class Sheet(ScrollView, can_focus=False):
             self._rows = lay_out(self._page, width) if width > 0 else []  # not on a screen yet
             self._rows_width = width
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the rows of the page at that width (for ``height: auto``)."""
         width -= self.scrollbar_gutter.width
         return len(lay_out(self._page, width)) if width > 0 else 1
 
-    def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002
+    def on_resize(self, event: events.Resize) -> None:
         """Wrap the page anew for the new width."""
         self._lay_out(self.text_width)
         self.virtual_size = Size(self.text_width, len(self._rows))
@@ -124,7 +124,7 @@ class Sheet(ScrollView, can_focus=False):
         rows = ["".join(span.text for span in row) for row in self._rows]
         return selection.extract("\n".join(rows)), "\n"
 
-    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002
+    def selection_updated(self, selection: Selection | None) -> None:
         """Draw a changed mouse selection."""
         self.refresh()
 

@@ -66,7 +66,8 @@ async def test_three_engines_find_each_other(tmp_path: Path, mesh: MeshKey) -> N
                     end for c in peer.connections for end in (c.peer1, c.peer2)
                 }
         graph = await until(
-            alice, lambda g: len(g.connections) == 3 and all(c.confirmed for c in g.connections.values())
+            alice,
+            lambda g: len(g.connections) == 3 and all(c.confirmed for c in g.connections.values()),
         )
         assert {c.type for c in graph.connections.values()} == {"LAN"}
         await until(alice, lambda g: g.view.state is ViewState.CURRENT)
@@ -80,17 +81,13 @@ async def test_metadata_arrives_and_changes_arrive(tmp_path: Path, mesh: MeshKey
         graph = await until(bob, lambda g: any(p.peer_metadata for p in g.remote_peers))
         assert dict(graph.remote_peers[0].peer_metadata) == {"role": "medic"}
         await alice.set_peer_metadata({"role": "driver", "seats": [1, 2.5, None]})
-        graph = await until(
-            bob, lambda g: g.remote_peers[0].peer_metadata.get("role") == "driver"
-        )
+        graph = await until(bob, lambda g: g.remote_peers[0].peer_metadata.get("role") == "driver")
         assert dict(graph.remote_peers[0].peer_metadata) == {
             "role": "driver",
             "seats": [1, 2.5, None],
         }
         await alice.set_peer_metadata({})
-        await until(
-            bob, lambda g: g.remote_peers[0].peer_metadata_state is MetadataState.NONE
-        )
+        await until(bob, lambda g: g.remote_peers[0].peer_metadata_state is MetadataState.NONE)
 
 
 async def test_metadata_of_the_greatest_size_arrives(tmp_path: Path, mesh: MeshKey) -> None:
@@ -116,9 +113,7 @@ async def test_metadata_survives_a_restart_and_follows_its_file(
         assert alice.peer_metadata == {"location": "inside"}
         path = tmp_path / "alice" / "metadata.json"
         await asyncio.to_thread(path.write_text, '{"location": "outside"}')
-        await until(
-            alice, lambda g: dict(g.local_peer.peer_metadata) == {"location": "outside"}
-        )
+        await until(alice, lambda g: dict(g.local_peer.peer_metadata) == {"location": "outside"})
         await asyncio.to_thread(path.write_text, "{broken")
         await until(
             alice,
@@ -149,9 +144,7 @@ async def test_a_clean_exit_is_left_and_a_return_has_a_higher_epoch(
     async with Presence(config(tmp_path / "alice", mesh)) as alice:
         async with Presence(config(tmp_path / "bob", mesh)):
             await until(alice, lambda g: online(g) == {"bob"})
-        graph = await until(
-            alice, lambda g: g.remote_peers[0].presence.state is PresenceState.LEFT
-        )
+        graph = await until(alice, lambda g: g.remote_peers[0].presence.state is PresenceState.LEFT)
         await until(alice, lambda g: g.view.state is ViewState.BLIND)
         key = graph.remote_peers[0].peer_key
         async with Presence(config(tmp_path / "bob", mesh)):
@@ -241,9 +234,7 @@ async def test_a_taken_port_says_so(tmp_path: Path, mesh: MeshKey) -> None:
     server.close()
 
 
-async def test_without_transports_an_engine_talks_to_nobody(
-    tmp_path: Path, mesh: MeshKey
-) -> None:
+async def test_without_transports_an_engine_talks_to_nobody(tmp_path: Path, mesh: MeshKey) -> None:
     async with Presence(config(tmp_path / "alice", mesh, transports=())) as alice:
         assert alice.graph.view.state is ViewState.BLIND
         await alice.set_peer_metadata({"a": 1})
@@ -336,7 +327,7 @@ async def test_a_slow_observer_gets_the_newest_and_never_two_at_a_time(
 async def test_an_observer_lives_on_when_its_handle_is_dropped(
     tmp_path: Path, mesh: MeshKey
 ) -> None:
-    import gc  # noqa: PLC0415
+    import gc
 
     async with Presence(config(tmp_path / "alice", mesh, transports=())) as alice:
         arrived = asyncio.Event()

@@ -25,7 +25,12 @@ def test_both_ends_of_crossing_dials_keep_the_same_session() -> None:
 def test_both_ends_agree_when_one_end_dialled_twice_at_once() -> None:
     for old_id, new_id in ((b"1", b"2"), (b"2", b"1")):
         answers = {
-            keep_new(own, peer, LinkClaim(own == SMALL, 0.0, old_id), LinkClaim(own == SMALL, 1.0, new_id))
+            keep_new(
+                own,
+                peer,
+                LinkClaim(own == SMALL, 0.0, old_id),
+                LinkClaim(own == SMALL, 1.0, new_id),
+            )
             for own, peer in ((SMALL, GREAT), (GREAT, SMALL))
         }
         assert answers == {new_id == b"1"}

@@ -11,7 +11,6 @@ from presence_core.transports.stream import Stream
 from presence_core.transports.tcp import TcpListener, dial
 from tests.support import loopback_name
 
-
 EARS: list[Ear] = []
 
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 from zeroconf import (
-    DNSOutgoing,
-    DNSQuestion,
+    DNSOutgoing,  # type: ignore[attr-defined]  # what its documentation imports from there
+    DNSQuestion,  # type: ignore[attr-defined]
     IPVersion,
     RecordUpdate,
     RecordUpdateListener,
@@ -342,9 +342,9 @@ class _Echo(RecordUpdateListener):
 
     def async_update_records(
         self,
-        zc: Zeroconf,
-        now: float,
-        records: list[RecordUpdate],  # noqa: ARG002
+        zc: Zeroconf,  # noqa: ARG002  zeroconf calls it with all three
+        now: float,  # noqa: ARG002
+        records: list[RecordUpdate],
     ) -> None:
         """Look through what came."""
         if any(update.new.name == self._name for update in records):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from presence_core.discovery.hint import DialHint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_HOST = 255
 

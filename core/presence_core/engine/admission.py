@@ -7,15 +7,18 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from presence_core.codec.metadata import MetadataError, decode_metadata
-from presence_core.engine.link import Link
-from presence_core.gossip.messages import Hello
 from presence_core.gossip.neighbours import MAX_LINKS, LinkClaim, keep_new
 from presence_core.gossip.record import RecordError, parse_record
 from presence_core.identity.keys import peer_key_text
-from presence_core.identity.mesh import MeshKey
 from presence_core.model import EMPTY, Allow, ConnectionRequest, Deny, JsonObject, transport_name
+
+if TYPE_CHECKING:
+    from presence_core.engine.link import Link
+    from presence_core.gossip.messages import Hello
+    from presence_core.identity.mesh import MeshKey
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +105,12 @@ async def ask(handler: ConnectionRequestHandler, request: ConnectionRequest) -> 
     except Exception:
         log.exception("the connection request handler raised")
         return Deny("the connection request handler failed")
-    if isinstance(answer, Allow | Deny):
+    return answer if isinstance(answer, Allow) else _denial(answer)
+
+
+def _denial(answer: object) -> Deny:
+    """Whatever is not a clear yes is a no."""
+    if isinstance(answer, Deny):
         return answer
     log.error("the connection request handler answered %r, not Allow or Deny", answer)
     return Deny("the connection request handler gave no clear answer")

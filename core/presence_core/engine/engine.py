@@ -12,14 +12,11 @@ import platform
 import random
 import socket
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from presence_core._version import __version__
 from presence_core.codec.metadata import MetadataError, encode_metadata
-from presence_core.config import PresenceConfig
-from presence_core.engine.admission import ConnectionRequestHandler
 from presence_core.engine.conditions import Conditions
 from presence_core.engine.graph import GraphBuilder, LinkMeasure
 from presence_core.engine.home import MetadataFile, mesh_of
@@ -28,11 +25,18 @@ from presence_core.engine.links import Clock, Links
 from presence_core.engine.node import Node, NodeProfile
 from presence_core.engine.observers import GraphWatch
 from presence_core.engine.reports import Reports
-from presence_core.engine.targets import Targets
+from presence_core.engine.targets import Target, Targets
 from presence_core.engine.view import Sight, ViewKeeper
 from presence_core.identity.keyfile import HomeError, KeyFile
-from presence_core.identity.mesh import MeshKey
 from presence_core.model import ConditionState, Mesh, PresenceGraph, ViewState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from presence_core.config import PresenceConfig
+    from presence_core.engine.admission import ConnectionRequestHandler
+    from presence_core.identity.mesh import MeshKey
+    from presence_core.transports.stream import Stream
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +74,7 @@ class Engine:
         self.links: Links
         self.watch: GraphWatch
         self._loop = asyncio.get_running_loop()
-        self._rng = random.Random(random.SystemRandom().getrandbits(64))  # noqa: S311
+        self._rng = random.Random(random.SystemRandom().getrandbits(64))
         self._clock = Clock(self._loop.time, lambda: time.time_ns() // 1_000_000)
         self._running = False
         self._build_timer: asyncio.TimerHandle | None = None
@@ -85,8 +89,8 @@ class Engine:
             self._conditions,
             self._reports,
             now=self._clock.now,
-            accepted=lambda stream: self.links.accept(stream),
-            dialled=lambda stream, target: self.links.dialled(stream, target),
+            accepted=self._accepted,
+            dialled=self._dialled,
             happened=self._pump,
         )
         self._handler = handler
@@ -147,7 +151,7 @@ class Engine:
         return self._key_file.next_epoch(self._clock.wall_ms())
 
     def _build_node(self, epoch: int) -> None:
-        assert self._key_file is not None  # noqa: S101  start() has opened it
+        assert self._key_file is not None
         identity = self._key_file.identity
         now = self._clock.now()
         self._node = Node(
@@ -166,8 +170,8 @@ class Engine:
             self._mesh,
             self._node,
             self._targets,
-            self._reports,
-            self._clock,
+            reports=self._reports,
+            clock=self._clock,
             happened=self._pump,
             missed=self._lan.look_again,
         )
@@ -203,6 +207,12 @@ class Engine:
             self.watch.close()
         if self._key_file is not None:
             await asyncio.to_thread(self._key_file.close)
+
+    def _accepted(self, stream: Stream) -> None:
+        self.links.accept(stream)
+
+    def _dialled(self, stream: Stream, target: Target) -> None:
+        self.links.dialled(stream, target)
 
     # -- what programs ask
 
@@ -266,12 +276,7 @@ class Engine:
     def _make_graph(self) -> PresenceGraph:
         now = self._clock.now()
         self._assess_view(now)
-        for link_id, measure in self.links.measures().items():
-            if link_id not in self._measures or now - self._measured_at >= MEASURE_SECONDS:
-                self._measures[link_id] = measure
-        if now - self._measured_at >= MEASURE_SECONDS:
-            self._measured_at = now
-            self._measures = {k: v for k, v in self._measures.items() if k in self.links.admitted}
+        self._measure(now)
         self._sequence += 1
         self._node.changed.clear()
         return self._builder.build(
@@ -282,6 +287,27 @@ class Engine:
             conditions=self._conditions.all(),
             measures=self._measures,
         )
+
+    def _measure(self, now: float) -> bool:
+        """Take measurements over now and then; the first round trip of a link at once.
+
+        Returns whether something is to be shown anew.
+        """
+        due = now - self._measured_at >= MEASURE_SECONDS
+        if due:
+            self._measured_at = now
+        measures = self.links.measures()
+        taken = {
+            link_id: new
+            if due
+            or (known := self._measures.get(link_id)) is None
+            or (known.rtt_ms is None and new.rtt_ms is not None)
+            else known
+            for link_id, new in measures.items()
+        }
+        changed = any(taken[link_id] is not self._measures.get(link_id) for link_id in taken)
+        self._measures = taken
+        return changed
 
     def _assess_view(self, now: float) -> bool:
         busy = (
@@ -316,7 +342,7 @@ class Engine:
         now = self._clock.now()
         self._lan.set_links(len(self.links.admitted))
         self._reports.clocks([link.clock_offset for link in self._node.links.values()])
-        if self._assess_view(now) or now - self._measured_at >= MEASURE_SECONDS:
+        if self._measure(now) | self._assess_view(now):
             self._changed()
 
     async def _follow_metadata_file(self) -> None:

@@ -5,14 +5,12 @@ Unchanged peers and connections are the same objects from one graph to the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from presence_core.codec.metadata import MetadataError, decode_metadata
-from presence_core.engine.node import Node, PeerBody
-from presence_core.gossip.record import Record
 from presence_core.identity.keys import peer_key_text, short_id
 from presence_core.model import (
     EMPTY,
@@ -28,6 +26,12 @@ from presence_core.model import (
     View,
     transport_name,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from presence_core.engine.node import Node, PeerBody
+    from presence_core.gossip.record import Record
 
 EdgeKey = tuple[bytes, bytes, int]
 """The smaller key, the greater key, the transport number."""
@@ -188,13 +192,13 @@ class GraphBuilder:
             facts = (confirmed, since, measure)
             known = self._connections.get(edge_id)
             if known is None or known[0] != facts:
-                known = (facts, self._connection(edge_id, confirmed, since, measure))
+                known = (facts, self._connection(edge_id, since, measure, confirmed=confirmed))
             connections[edge_id] = known
         self._connections = connections
         return {edge_id: connection for edge_id, (_, connection) in connections.items()}
 
     def _connection(
-        self, edge_id: EdgeKey, confirmed: bool, since: int, measure: LinkMeasure | None
+        self, edge_id: EdgeKey, since: int, measure: LinkMeasure | None, *, confirmed: bool
     ) -> Connection:
         peer1, peer2 = sorted((self.text(edge_id[0]), self.text(edge_id[1])))
         kind = transport_name(edge_id[2])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from presence_core.codec.metadata import MetadataError, encode_metadata, parse_metadata_json
-from presence_core.config import PresenceConfig
 from presence_core.identity.keyfile import HomeError, atomic_write, read_mesh_key
 from presence_core.identity.mesh import MeshKey
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from presence_core.config import PresenceConfig
 
 DEFAULT_MESH = "default"
 
@@ -74,6 +76,6 @@ class MetadataFile:
 
     def _stamp(self) -> tuple[int, int, int] | None:
         with contextlib.suppress(OSError):
-            status = os.stat(self.path)  # noqa: PTH116  one call, polled
+            status = self.path.stat()
             return status.st_mtime_ns, status.st_ino, status.st_size
         return None

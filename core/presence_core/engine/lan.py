@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from presence_core.discovery.hint import DialHint
 from presence_core.discovery.static import parse_address, static_hints
-from presence_core.engine.conditions import Conditions
-from presence_core.engine.reports import Reports
-from presence_core.engine.targets import Target, Targets
 from presence_core.errors import EngineError
 from presence_core.gossip.neighbours import MAX_LINKS
-from presence_core.identity.mesh import MeshKey
 from presence_core.model import ConditionState
-from presence_core.transports.stream import Stream, StreamOpened
 from presence_core.transports.tcp import TcpListener, dial
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from presence_core.discovery.hint import DialHint
     from presence_core.discovery.mdns import MdnsDiscovery
+    from presence_core.engine.conditions import Conditions
+    from presence_core.engine.reports import Reports
+    from presence_core.engine.targets import Target, Targets
+    from presence_core.identity.mesh import MeshKey
+    from presence_core.transports.stream import Stream, StreamOpened
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class Lan:
             self._reports.static_works("")
         await self._listen(listen, interfaces)
         # zeroconf takes tens of milliseconds to load: only who uses the LAN pays for it.
-        from presence_core.discovery.mdns import MdnsDiscovery  # noqa: PLC0415
+        from presence_core.discovery.mdns import MdnsDiscovery
 
         self._mdns = MdnsDiscovery(
             mesh=mesh,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from presence_core.handshake.events import (
     Authenticated,
@@ -15,9 +14,12 @@ from presence_core.handshake.events import (
     MessageReceived,
     RttMeasured,
 )
-from presence_core.handshake.session import Session
-from presence_core.transports.stream import Stream
+from presence_core.handshake.session import Session, State
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from presence_core.transports.stream import Stream
 
 LATE_SECONDS = 0.5
 """A timer that fires so late tells of us, not of the other end."""
@@ -103,8 +105,8 @@ class Link:
         self._finish(Closed(CloseReason.EOF, detail or "the other end closed the connection", None))
 
     def send(self, kind: int, body: bytes) -> None:
-        """Queue a message; the caller flushes."""
-        if self.closed is None:
+        """Queue a message; the caller flushes. Ignored when the session is over."""
+        if self.closed is None and self.session.state is State.OPEN:
             self.session.send(kind, body, self._clock())
 
     def hang_up(self, code: int, why: str) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -16,15 +15,19 @@ from presence_core.engine.gate import HandshakeGate
 from presence_core.engine.graph import LinkMeasure
 from presence_core.engine.link import Link
 from presence_core.engine.node import Node, Output, Send
-from presence_core.engine.reports import Reports
 from presence_core.engine.targets import REFUSED_SECONDS, Target, Targets
 from presence_core.gossip.messages import Hello, MessageError
 from presence_core.handshake.events import ByeCode, Closed, CloseReason, MessageType
 from presence_core.handshake.session import LAN, Session
-from presence_core.identity.keys import Identity
-from presence_core.identity.mesh import MeshKey
 from presence_core.model import Allow
-from presence_core.transports.stream import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from presence_core.engine.reports import Reports
+    from presence_core.identity.keys import Identity
+    from presence_core.identity.mesh import MeshKey
+    from presence_core.transports.stream import Stream
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +58,9 @@ class Links:
         mesh: MeshKey,
         node: Node,
         targets: Targets,
+        *,
         reports: Reports,
         clock: Clock,
-        *,
         happened: Callable[[], None],
         missed: Callable[[], None],
     ) -> None:

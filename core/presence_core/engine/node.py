@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from presence_core.gossip import messages
 from presence_core.gossip.bodies import BodyStore
@@ -30,8 +29,13 @@ from presence_core.gossip.record import (
 )
 from presence_core.gossip.table import Accepted, Table
 from presence_core.handshake.events import ByeCode, MessageType
-from presence_core.identity.keys import Identity
-from presence_core.identity.mesh import MeshKey
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterable
+
+    from presence_core.identity.keys import Identity
+    from presence_core.identity.mesh import MeshKey
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +160,7 @@ class Node:
     def hello(self) -> bytes:
         """Encode the Hello that opens a link."""
         own = self.table.get(self.key)
-        assert own is not None  # noqa: S101  published in __init__ and never dropped
+        assert own is not None
         inline: list[bytes] = []
         metadata = self._own.metadata
         if metadata is not None and metadata.size <= INLINE_BODIES:
@@ -422,9 +426,7 @@ class Node:
 
     def _on_body_chunk(self, link: int, body: bytes, now: float) -> None:
         chunk = messages.BodyChunk.decode(body)
-        whole = self.bodies.receive_chunk(
-            link, chunk.sha256, chunk.total, chunk.offset, chunk.data, now
-        )
+        whole = self.bodies.receive_chunk(link, chunk)
         if whole is not None:
             for key, entry in self.table.entries().items():
                 metadata = entry.record.metadata

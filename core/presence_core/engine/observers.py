@@ -6,11 +6,13 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from presence_core.changes import changes_between
 from presence_core.model import GraphChange, PresenceGraph
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 log = logging.getLogger(__name__)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from statistics import median
+from typing import TYPE_CHECKING
 
-from presence_core.engine.conditions import Conditions
 from presence_core.handshake.events import ByeCode, Closed, CloseReason
 from presence_core.identity.keys import peer_key_text
 from presence_core.model import ConditionState
+
+if TYPE_CHECKING:
+    from presence_core.engine.conditions import Conditions
 
 CLOCK_TOLERANCE = 300.0
 """Seconds by which clocks may differ before it is said (token times allow as much)."""

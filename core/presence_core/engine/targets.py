@@ -6,11 +6,14 @@ and each target backs off on its own.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from presence_core.discovery.hint import DialHint
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterable
+
+    from presence_core.discovery.hint import DialHint
 
 MAX_TARGETS = 1_000
 MAX_DIALS = 16

@@ -6,11 +6,14 @@ not known to be good here counts as bad.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from presence_core.model import View, ViewState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
 
 LOOK_SECONDS = 3.0
 """How long a start without any link is called ``filling`` before it is called ``blind``."""

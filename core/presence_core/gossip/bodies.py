@@ -119,27 +119,25 @@ class BodyStore:
             default=float("inf"),
         )
 
-    def receive_chunk(
-        self, link: int, sha256: bytes, total: int, offset: int, data: bytes, now: float
-    ) -> bytes | None:
+    def receive_chunk(self, link: int, chunk: BodyChunk) -> bytes | None:
         """Take a chunk; return the body when it is whole and its hash is right.
 
         A chunk that nobody asked for is ignored.
         """
-        fetch = self._fetches.get(sha256)
+        fetch = self._fetches.get(chunk.sha256)
         if fetch is None or not fetch.sources or fetch.sources[0] != link:
             return None
-        if fetch.asked_at is None or offset != len(fetch.data):
+        if fetch.asked_at is None or chunk.offset != len(fetch.data):
             return None
-        if total != fetch.body.size or not data or offset + len(data) > total:
+        if chunk.total != fetch.body.size or not chunk.data:
             fetch.next_source(lied=True)
             return None
-        fetch.data += data
+        fetch.data += chunk.data
         fetch.asked_at = None
-        if len(fetch.data) < total:
+        if len(fetch.data) < fetch.body.size:
             return None
         whole = bytes(fetch.data)
-        if hashlib.sha256(whole).digest() != sha256:
+        if hashlib.sha256(whole).digest() != chunk.sha256:
             fetch.next_source(lied=True)
             return None
         self.put(whole)

@@ -152,7 +152,7 @@ class BodyChunk:
 
 
 def _decode(
-    body: bytes, kind: type, what: str, *, length: int | None = None, max_depth: int = 1
+    body: bytes, kind: type[Any], what: str, *, length: int | None = None, max_depth: int = 1
 ) -> Any:
     try:
         value = cbor.decode(body, max_size=MAX_MESSAGE, max_depth=max_depth, max_items=4_096)

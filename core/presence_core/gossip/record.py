@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from presence_core.codec import cbor, cose
 from presence_core.codec.cbor import CborError
 from presence_core.codec.cose import CoseError
 from presence_core.identity.keys import Identity, KeyFormatError, check_peer_key, verify
 from presence_core.identity.mesh import PROTO, MeshKey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_RECORD = 4_096
 MAX_EDGES = 64

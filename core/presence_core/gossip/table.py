@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from presence_core.gossip.record import Record
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from presence_core.gossip.record import Record
 
 MAX_PEERS = 20_000
 MAX_FLOORS = 40_000

@@ -159,7 +159,7 @@ class Session:
             events.append(self._close(end.closed))
         return events
 
-    def eof(self, now: float) -> list[Event]:  # noqa: ARG002 - every input has its time
+    def eof(self, now: float) -> list[Event]:
         """Learn that the stream has ended."""
         if self.state is State.CLOSED:
             return []

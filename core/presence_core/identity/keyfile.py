@@ -6,8 +6,7 @@ import contextlib
 import os
 import stat
 import sys
-from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -19,6 +18,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from presence_core.identity.keys import Identity, KeyFormatError, check_peer_key
 from presence_core.identity.mesh import MeshKey
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IDENTITY_FILE = "identity.key"
 EPOCH_FILE = "epoch"
@@ -51,7 +53,7 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with open(os.open(path, flags, mode), "wb") as file:  # noqa: PTH123  a file descriptor
+    with os.fdopen(os.open(path, flags, mode), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -93,7 +95,7 @@ class KeyFile:
             raise HomeError(_cannot("use", path, error)) from None
         try:
             if not _try_lock(lock):
-                raise HomeError(
+                raise HomeError(  # noqa: TRY301  the lock is closed below
                     f"another presence-tui already runs with the key {path}; "
                     "stop it, or use another --home"
                 )
@@ -221,7 +223,7 @@ def _refuse_if_shared(path: Path) -> None:
 
 def _try_lock(file: IO[bytes]) -> bool:
     if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415
+        import msvcrt
 
         try:
             file.seek(1 << 20)  # beyond the content: a locked byte cannot be read by others
@@ -231,7 +233,7 @@ def _try_lock(file: IO[bytes]) -> bool:
         finally:
             file.seek(0)
         return True
-    import fcntl  # noqa: PLC0415
+    import fcntl
 
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

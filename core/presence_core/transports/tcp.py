@@ -7,12 +7,14 @@ import contextlib
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import ifaddr
 
-from presence_core.transports.stream import Stream, StreamOpened, StreamUser
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from presence_core.transports.stream import Stream, StreamOpened, StreamUser
 
 LAN = 1
 """The number of this transport in records (protocol §4)."""
@@ -190,7 +192,7 @@ def _bound(
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dualstack else 1)
         sock.bind(address)
-        sock.setblocking(False)
+        sock.setblocking(False)  # noqa: FBT003  what the socket module calls for
     except BaseException:
         sock.close()
         raise

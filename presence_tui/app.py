@@ -1,0 +1,121 @@
+"""The dashboard: a Textual app over any source of presence graphs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+
+from presence_tui.messages import GraphArrived
+from presence_tui.screens.help import HelpScreen
+from presence_tui.screens.main import PANES, MainScreen
+from presence_tui.themes import DARK, LIGHT, THEMES
+from presence_tui.viewmodel.table import SORTS, Show
+from presence_tui.widgets.local_peer import LocalPeerPane
+from presence_tui.widgets.peer_key import PeerKeyPane
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path, PurePath
+
+    from textual.screen import Screen
+
+    from presence_core.model import PresenceGraph
+    from presence_tui.source import PresenceSource, Watching
+
+
+def local_now() -> datetime:
+    """Return now, in the time zone of this device."""
+    return datetime.now().astimezone()
+
+
+class PresenceApp(App[int]):
+    """Shows the graphs of a source until the person quits.
+
+    ``now`` is the clock of everything on the screen; ``draft`` the file that keeps an unfinished
+    metadata text.
+    """
+
+    TITLE = "presence-tui"
+    ENABLE_COMMAND_PALETTE = True
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["screens/main.tcss", "screens/help.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "Help", key_display="?", id="app.help"),
+        Binding("ctrl+p", "command_palette", "Commands", key_display="^p", id="app.commands"),
+        Binding("t", "toggle_theme", "Theme", show=False, id="app.theme"),
+        Binding("q", "quit", "Quit", id="app.quit"),
+        Binding("ctrl+q", "quit", "Quit", show=False, id="app.quit-anywhere"),
+    ]
+
+    def __init__(
+        self,
+        source: PresenceSource,
+        *,
+        now: Callable[[], datetime] = local_now,
+        draft: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self._source = source
+        self._watching: Watching | None = None
+        self._main = MainScreen(source, clock=now, draft=draft)
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK.name
+
+    def get_default_screen(self) -> Screen[None]:
+        """Return the main screen: there is nothing to show before it."""
+        return self._main
+
+    def on_mount(self) -> None:
+        """Begin to follow the source."""
+        self._watching = self._source.observe(self._arrived)
+
+    def _arrived(self, graph: PresenceGraph) -> None:
+        self.post_message(GraphArrived(graph))
+
+    def on_unmount(self) -> None:
+        """Stop following."""
+        if self._watching is not None:
+            self._watching.stop()
+
+    def on_graph_arrived(self, message: GraphArrived) -> None:
+        """Show a newer graph."""
+        self._main.show(message.graph)
+
+    # -- commands
+
+    def action_help(self) -> None:
+        """Show every key and sign."""
+        self.push_screen(HelpScreen())
+
+    def action_toggle_theme(self) -> None:
+        """Change between light and dark."""
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
+        """Offer every action by name."""
+        main = self._main
+        for pane, title in PANES:
+            yield SystemCommand(
+                f"Go to {title.lower()}", "show this pane", lambda p=pane: main.action_pane(p)
+            )
+        for column in SORTS:
+            yield SystemCommand(
+                f"Sort by {column}", "again: the other way round", lambda c=column: main.sort_by(c)
+            )
+        for show in Show:
+            yield SystemCommand(
+                f"Show {show} peers", "filter the table", lambda s=show: main.set_show(s)
+            )
+        yield SystemCommand("Search", "in names, keys, states, metadata", main.action_search)
+        key = main.query_one(PeerKeyPane)
+        yield SystemCommand("Copy peer key", "of the selected peer", key.action_copy_key)
+        yield SystemCommand("QR code", "show or hide it", key.action_toggle_qr)
+        editor = main.query_one(LocalPeerPane).editor
+        yield SystemCommand("Save metadata", "publish what is edited", editor.action_save)
+        yield SystemCommand("Revert metadata", "to what is published", editor.action_revert)
+        yield SystemCommand("Theme", "light or dark", self.action_toggle_theme)
+        yield SystemCommand("Help", "every key and sign", self.action_help)
+        yield SystemCommand("Quit", "leave the mesh", self.action_quit)

@@ -1,0 +1,33 @@
+"""Where the dashboard gets its graphs from: a running engine, or anything shaped like one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from presence_core.model import PresenceGraph
+
+
+class Watching(Protocol):
+    """What :meth:`PresenceSource.observe` returns."""
+
+    def stop(self) -> None:
+        """Deliver nothing more."""
+
+
+class PresenceSource(Protocol):
+    """The part of :class:`presence_core.Presence` that a screen needs."""
+
+    @property
+    def graph(self) -> PresenceGraph:
+        """The newest graph."""
+
+    def observe(
+        self, callback: Callable[[PresenceGraph], None], *, interval: float = 0.1
+    ) -> Watching:
+        """Call back with graphs: at once, then on changes, at most one in ``interval`` seconds."""
+
+    async def set_peer_metadata_json(self, text: str) -> None:
+        """Publish other metadata. Raises with one line for the person when it is refused."""

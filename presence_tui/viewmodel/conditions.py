@@ -1,0 +1,70 @@
+"""The conditions pane: what works, what does not, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from presence_core.codec.text import safe_text
+from presence_core.model import Condition, ConditionState, PresenceGraph
+from presence_tui.viewmodel.moments import stamp
+from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, line
+from presence_tui.viewmodel.words import condition_words, view_words
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_NAMES = {
+    "lan": "LAN connections",
+    "mdns": "finding peers (mDNS)",
+    "static": "configured addresses",
+    "mesh": "other meshes",
+    "neighbours": "room for links",
+    "admission": "admission",
+    "clock": "clock",
+    "home": "files",
+}
+_ORDER = (
+    ConditionState.FAILED,
+    ConditionState.WARNING,
+    ConditionState.OK,
+    ConditionState.OFF,
+)
+
+
+def conditions_page(graph: PresenceGraph, now: datetime) -> Page:
+    """Return the view and all conditions, the worst first."""
+    view = view_words(graph.view.state)
+    lines: list[Line] = [
+        line(
+            Span("view ", Tone.DIM), view, Span(f"  since {stamp(graph.view.since, now)}", Tone.DIM)
+        )
+    ]
+    if graph.view.reason:
+        lines.append(line(graph.view.reason, indent=2))
+    lines.append(BLANK)
+    worst_first = sorted(graph.conditions, key=lambda c: (_ORDER.index(c.state), c.source))
+    for condition in worst_first:
+        lines += _condition(condition, now)
+    return tuple(lines)
+
+
+def _condition(condition: Condition, now: datetime) -> list[Line]:
+    words = condition_words(condition.state)
+    name = _NAMES.get(condition.source, safe_text(condition.source))
+    troubled = condition.state in (ConditionState.WARNING, ConditionState.FAILED)
+    since = Span(f"  since {stamp(condition.since, now)}", Tone.DIM) if troubled else Span("")
+    lines = [line(Span(words.text.ljust(11), words.tone), Span(name), since, hang=11)]
+    if condition.message:
+        lines.append(line(safe_text(condition.message, limit=400), indent=2))
+    if condition.hint:
+        lines.append(
+            line(
+                Span("what to do: ", Tone.DIM),
+                safe_text(condition.hint, limit=400),
+                indent=2,
+                hang=4,
+            )
+        )
+    if troubled:
+        lines.append(BLANK)
+    return lines

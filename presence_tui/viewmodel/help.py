@@ -1,0 +1,88 @@
+"""What the help says: keys and signs, from the words that the screens use."""
+
+from __future__ import annotations
+
+from presence_core.model import IdentityStatus, PresenceState, ViewState
+from presence_tui.viewmodel.identity import status_words
+from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, heading, line
+from presence_tui.viewmodel.words import LAST_KNOWN, view_words
+
+_KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "Everywhere",
+        (
+            ("1 2 3 4 5", "peers, identity, key, this device, conditions"),
+            ("tab", "next pane"),
+            ("esc", "back to the peers"),
+            ("ctrl+p", "every command, by name"),
+            ("t", "light or dark"),
+            ("?", "this help"),
+            ("q", "quit; the mesh sees that you left"),
+        ),
+    ),
+    (
+        "Peers",
+        (
+            ("↑ ↓ pgup pgdn", "choose a peer; the order is held meanwhile"),
+            ("/", "search in names, keys, states and metadata"),
+            ("f", "all, online, direct, or missing peers only"),
+            ("s S", "sort by the next column; turn the order round"),
+        ),
+    ),
+    (
+        "Key",
+        (
+            ("c", "copy the full key"),
+            ("r", "show or hide the QR code"),
+        ),
+    ),
+    (
+        "This device",
+        (
+            ("ctrl+s", "publish the metadata"),
+            ("ctrl+r", "return to what is published"),
+            ("ctrl+z", "undo"),
+        ),
+    ),
+)
+_SEEN = {
+    PresenceState.ONLINE: ("● online", Tone.GOOD, "reachable now, over confirmed links"),
+    PresenceState.LEFT: ("○ left", Tone.DIM, "it said goodbye"),
+    PresenceState.LOST: ("✗ lost", Tone.BAD, "gone without a word, or no way to it"),
+}
+_VIEWS = {
+    ViewState.FILLING: "the first exchange is not done yet",
+    ViewState.CURRENT: "neighbours confirm what is shown",
+    ViewState.STALE: "no neighbour is answering just now",
+    ViewState.BLIND: "no link at all: everything shown is the last known",
+}
+_WIDTH = 16
+
+
+def help_page() -> Page:
+    """Return the help."""
+    lines: list[Line] = []
+    for title, keys in _KEYS:
+        lines.append(heading(title))
+        lines += [_row(Span(key.ljust(_WIDTH), Tone.KEY), what) for key, what in keys]
+        lines.append(BLANK)
+    lines.append(heading("Presence"))
+    for text, tone, what in _SEEN.values():
+        lines.append(_row(Span(text.ljust(_WIDTH), tone), what))
+    lines.append(_row(Span(LAST_KNOWN.text.ljust(_WIDTH), LAST_KNOWN.tone), "the view is blind"))
+    lines += [BLANK, heading("View")]
+    for state, what in _VIEWS.items():
+        words = view_words(state)
+        lines.append(_row(Span(words.text.ljust(_WIDTH), words.tone), what))
+    lines += [BLANK, heading("Links")]
+    lines.append(_row(Span("L─ B┄ W═ S≡".ljust(_WIDTH)), "LAN, Bluetooth, WebSocket, server"))
+    lines += [BLANK, heading("Identity")]
+    for status in IdentityStatus:
+        status_word = status_words(status)
+        text = f"{status_word.symbol} {status_word.word}"
+        lines.append(_row(Span(text.ljust(24), status_word.tone), status_word.meaning, 24))
+    return tuple(lines)
+
+
+def _row(sign: Span, what: str, width: int = _WIDTH) -> Line:
+    return line(sign, what, indent=2, hang=width + 2)

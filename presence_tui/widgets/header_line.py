@@ -1,0 +1,31 @@
+"""The header: two lines that answer who, over what, how surely, and how many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from presence_tui.viewmodel.header import header_page
+from presence_tui.widgets.sheet import Sheet
+
+if TYPE_CHECKING:
+    from presence_core.model import PresenceGraph
+
+
+class HeaderLine(Sheet):
+    """Shows the header of a graph; wraps where the terminal is narrow."""
+
+    DEFAULT_CSS = """
+    HeaderLine {
+        dock: top;
+        height: auto;
+        max-height: 4;
+        padding: 0 1;
+        background: $panel;
+        scrollbar-size: 0 0;
+        scrollbar-gutter: auto;
+    }
+    """
+
+    def show(self, graph: PresenceGraph) -> None:
+        """Show the header of a graph."""
+        self.show_page(header_page(graph))

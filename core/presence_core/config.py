@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from presence_core.discovery.static import parse_address, static_hints
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from presence_core.identity.mesh import MeshKey
@@ -14,10 +17,13 @@ if TYPE_CHECKING:
 TRANSPORTS = ("lan",)
 """The transports that this version has."""
 
+_ANY_PORT = 1
+"""Stands for the engine's own default where an address is only checked."""
+
 
 def default_home() -> Path:
     """Return where keys, configuration and journal live unless one says otherwise."""
-    import platformdirs
+    import platformdirs  # only needed when no home is given
 
     return platformdirs.user_data_path("presence-tui")
 
@@ -30,7 +36,8 @@ class PresenceConfig:
     home's own mesh key is used if there is one, else the open mesh ``default``. ``peers`` are
     static addresses ``HOST:PORT``; ``listen`` is ``HOST:PORT`` (port 0: any). ``interfaces``
     limits the LAN to these names. ``transports`` None means all that work here, ``()`` an engine
-    that talks to nobody. Raises ValueError, in one line, for what makes no sense.
+    that talks to nobody. Raises ValueError, in one line, for what makes no sense; the metadata is
+    checked when the engine starts.
     """
 
     mesh: str | None = None
@@ -47,14 +54,66 @@ class PresenceConfig:
     def __post_init__(self) -> None:
         if self.mesh is not None and self.mesh_key is not None:
             raise ValueError("give either the name of an open mesh or a mesh key, not both")
-        if self.mesh is not None and not self.mesh.strip():
-            raise ValueError("the name of the mesh is empty")
-        for transport in self.transports or ():
-            if transport not in TRANSPORTS:
-                known = ", ".join(TRANSPORTS)
-                raise ValueError(f"unknown transport {transport!r}; this version has: {known}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                check_setting(field.name, value)
 
     @property
     def home_path(self) -> Path:
         """The home, given or by default."""
         return self.home if self.home is not None else default_home()
+
+
+def check_setting(field: str, value: Any) -> None:
+    """Check the value of one field of PresenceConfig. Raises ValueError, in one line."""
+    check = _CHECKS.get(field)
+    if check is not None:
+        check(value)
+
+
+def _check_text(value: Any, what: str) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f"{what} must be a text")  # noqa: TRY004  a bad setting, whatever is bad
+    if not value.strip():
+        raise ValueError(f"{what} is empty")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{what} is not valid Unicode") from None
+
+
+def _check_texts(values: Any, what: str) -> tuple[str, ...]:
+    if not isinstance(values, tuple | list):  # a single text would be taken letter by letter
+        raise ValueError(f"{what} must be a list of texts")  # noqa: TRY004  as above
+    for value in values:
+        _check_text(value, f"one of {what}")
+    return tuple(values)
+
+
+def _check_listen(value: Any) -> None:
+    _check_text(value, "the address to listen on")
+    parse_address(value, _ANY_PORT)
+
+
+def _check_peers(values: Any) -> None:
+    static_hints(_check_texts(values, "the addresses of peers"), _ANY_PORT)
+
+
+def _check_transports(values: Any) -> None:
+    for value in _check_texts(values, "the transports"):
+        if value not in TRANSPORTS:
+            known = ", ".join(TRANSPORTS)
+            raise ValueError(f"unknown transport {value!r}; this version has: {known}")
+
+
+_CHECKS: Mapping[str, Callable[[Any], object]] = MappingProxyType(
+    {
+        "mesh": lambda value: _check_text(value, "the name of the mesh"),
+        "name": lambda value: _check_text(value, "the name of this device"),
+        "peers": _check_peers,
+        "listen": _check_listen,
+        "interfaces": lambda values: _check_texts(values, "the interfaces"),
+        "transports": _check_transports,
+    }
+)

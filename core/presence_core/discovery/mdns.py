@@ -14,9 +14,9 @@ import secrets
 from collections.abc import Callable
 from ipaddress import ip_address
 
-from zeroconf import (
-    DNSOutgoing,  # type: ignore[attr-defined]  # what its documentation imports from there
-    DNSQuestion,  # type: ignore[attr-defined]
+from zeroconf import (  # type: ignore[attr-defined]  # it does not list all that it offers
+    DNSOutgoing,
+    DNSQuestion,
     IPVersion,
     RecordUpdate,
     RecordUpdateListener,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from presence_core.model import (
+    EMPTY,
     Change,
     ChangeKind,
     Connection,
+    JsonObject,
     Peer,
     PresenceGraph,
     PresenceState,
@@ -78,11 +81,9 @@ def _arrival(old: Peer | None, peer: Peer) -> Iterator[_Found]:
 
 def _facts(old: Peer | None, peer: Peer) -> Iterator[_Found]:
     key = peer.peer_key
-    metadata = dict(old.peer_metadata) if old is not None else {}
-    if (old is None or old.peer_metadata is not peer.peer_metadata) and metadata != dict(
-        peer.peer_metadata
-    ):
-        yield ChangeKind.METADATA_CHANGED, key, metadata, dict(peer.peer_metadata)
+    metadata = old.peer_metadata if old is not None else EMPTY
+    if metadata is not peer.peer_metadata and not _same(metadata, peer.peer_metadata):
+        yield ChangeKind.METADATA_CHANGED, key, dict(metadata), dict(peer.peer_metadata)
     if old is None:
         return
     if old.identity is not peer.identity:
@@ -91,6 +92,13 @@ def _facts(old: Peer | None, peer: Peer) -> Iterator[_Found]:
             yield ChangeKind.IDENTITY_CHANGED, key, was, identity
     if old.trust is not peer.trust:
         yield ChangeKind.TRUST_CHANGED, key, str(old.trust), str(peer.trust)
+
+
+def _same(one: JsonObject, other: JsonObject) -> bool:
+    """Compare as JSON: to Python 1, 1.0 and true are equal."""
+    return one == other and json.dumps(dict(one), sort_keys=True) == json.dumps(
+        dict(other), sort_keys=True
+    )
 
 
 def _links(before: PresenceGraph | None, after: PresenceGraph) -> Iterator[_Found]:

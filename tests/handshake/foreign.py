@@ -12,10 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 import cbor2
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from noise.connection import Keypair, NoiseConnection
 
-from tests.handshake.ends import MESH, framed
+from presence_core.handshake.events import Authenticated
+from presence_core.handshake.session import LAN, Session, SessionTimes
+from tests.handshake.ends import MESH, START, framed, session
 
 PATTERN = "Noise_XXpsk0_25519_ChaChaPoly_SHA256"
 
@@ -128,7 +130,7 @@ class ForeignPeer:
         assert len(payload) == 96
         self.other_key = payload[:32]
         role = b"r" if self._initiator else b"i"
-        other = type(self.identity.public_key()).from_public_bytes(self.other_key)
+        other = Ed25519PublicKey.from_public_bytes(self.other_key)
         other.verify(payload[32:], b"presence-mesh/noise-id/1" + role + self._transcript)
 
     @property
@@ -151,3 +153,23 @@ class ForeignPeer:
             self._noise.rekey_outbound_cipher()
         else:
             self._noise.rekey_inbound_cipher()
+
+
+def open_responder(times: SessionTimes = LAN) -> tuple[ForeignPeer, Session]:
+    """Let a foreign peer dial us."""
+    foreign, responder = ForeignPeer(initiator=True), session(initiator=False, times=times)
+    assert responder.receive(foreign.first(), START) == []
+    foreign.read_identity(responder.data_to_send())
+    (event,) = responder.receive(foreign.identify(), START)
+    assert event == Authenticated(foreign.peer_key, MESH, foreign.handshake_hash)
+    return foreign, responder
+
+
+def open_initiator(times: SessionTimes = LAN) -> tuple[ForeignPeer, Session]:
+    """Dial a foreign peer."""
+    foreign, initiator = ForeignPeer(initiator=False), session(initiator=True, times=times)
+    foreign.read_first(initiator.data_to_send())
+    (event,) = initiator.receive(foreign.identify(), START)
+    foreign.read_identity(initiator.data_to_send())
+    assert event == Authenticated(foreign.peer_key, MESH, foreign.handshake_hash)
+    return foreign, initiator

@@ -18,13 +18,7 @@ from presence_core.handshake.events import (
     MessageReceived,
     MessageType,
 )
-from presence_core.handshake.session import (
-    LAN,
-    LocalProtocolError,
-    Session,
-    SessionTimes,
-    State,
-)
+from presence_core.handshake.session import LocalProtocolError, SessionTimes, State
 from presence_core.identity.mesh import MeshKey
 from tests.handshake.ends import (
     ANNA,
@@ -41,7 +35,7 @@ from tests.handshake.ends import (
     session,
     whole,
 )
-from tests.handshake.foreign import ForeignPeer
+from tests.handshake.foreign import open_initiator, open_responder
 
 
 def test_both_ends_learn_who_the_other_is() -> None:
@@ -282,23 +276,3 @@ def test_the_stream_cut_once_at_every_point() -> None:
         if not was_cut:
             break
     assert place > 600
-
-
-def open_responder(times: SessionTimes = LAN) -> tuple[ForeignPeer, Session]:
-    """Let a foreign peer dial us."""
-    foreign, responder = ForeignPeer(initiator=True), session(initiator=False, times=times)
-    assert responder.receive(foreign.first(), START) == []
-    foreign.read_identity(responder.data_to_send())
-    (event,) = responder.receive(foreign.identify(), START)
-    assert event == Authenticated(foreign.peer_key, MESH, foreign.handshake_hash)
-    return foreign, responder
-
-
-def open_initiator(times: SessionTimes = LAN) -> tuple[ForeignPeer, Session]:
-    """Dial a foreign peer."""
-    foreign, initiator = ForeignPeer(initiator=False), session(initiator=True, times=times)
-    foreign.read_first(initiator.data_to_send())
-    (event,) = initiator.receive(foreign.identify(), START)
-    foreign.read_identity(initiator.data_to_send())
-    assert event == Authenticated(foreign.peer_key, MESH, foreign.handshake_hash)
-    return foreign, initiator

@@ -159,7 +159,7 @@ class Session:
             events.append(self._close(end.closed))
         return events
 
-    def eof(self, now: float) -> list[Event]:
+    def eof(self, _now: float) -> list[Event]:
         """Learn that the stream has ended."""
         if self.state is State.CLOSED:
             return []
@@ -251,19 +251,20 @@ class Session:
     def _message(self, kind: int, body: bytes, now: float) -> list[Event]:
         match kind:
             case MessageType.PING:
-                number = _ping_number(body)
+                number, _ = _numbers(body, 2)
                 if len(self._outbound) > MAX_PENDING:
                     raise _EndError(CloseReason.PROTOCOL, "it asks much and reads nothing")
                 self._send(MessageType.PONG, cbor.encode([number, self._wall_ms()]), now)
             case MessageType.PONG:
-                sent_at = self._pings.pop(_ping_number(body), None)
+                number, _ = _numbers(body, 2)
+                sent_at = self._pings.pop(number, None)
                 return [] if sent_at is None else [RttMeasured(now - sent_at)]
             case MessageType.REKEY:
                 if body:
                     raise CborError("not empty")
                 self._receive_cipher.rekey()
             case MessageType.BYE:
-                code = _bye_code(body)
+                (code,) = _numbers(body, 1)
                 raise _EndError(CloseReason.BYE, _say_bye(code), code)
             case _:
                 return [MessageReceived(kind, body)]
@@ -356,20 +357,14 @@ def _id_message(transcript: bytes, *, initiator: bool) -> bytes:
     return _ID_CONTEXT + (b"i" if initiator else b"r") + transcript
 
 
-def _ping_number(body: bytes) -> int:
-    value = cbor.decode(body, max_size=32, max_depth=1, max_items=3)
-    match value:
-        case [int() as number, int()] if number >= 0:
-            return number
-    raise CborError("not [number, now]")
-
-
-def _bye_code(body: bytes) -> int:
-    value = cbor.decode(body, max_size=16, max_depth=1, max_items=2)
-    match value:
-        case [int() as code] if code >= 0:
-            return code
-    raise CborError("not [code]")
+def _numbers(body: bytes, count: int) -> list[int]:
+    """Read a body that is a list of so many unsigned integers."""
+    value = cbor.decode(body, max_size=32, max_depth=1, max_items=count + 1)
+    if not isinstance(value, list) or len(value) != count:
+        raise CborError(f"not a list of {count}")
+    if not all(type(number) is int and number >= 0 for number in value):
+        raise CborError("not unsigned integers")
+    return value
 
 
 def _say_bye(code: int) -> str:

@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
-import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from presence_tui.output import (
-    EXIT_CANNOT,
-    EXIT_DONE,
-    CommandError,
-    discard_stdout,
-    say,
-)
-from presence_tui.settings import add_engine_options, add_home_option, home_of
+from presence_tui import output
+from presence_tui.options import add_engine_options, add_home_option
+from presence_tui.output import EXIT_CANNOT, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from typing import TypeAlias
+
+    _Commands: TypeAlias = argparse._SubParsersAction["_Parser"]  # noqa: SLF001  it has no public name
 
 DEMO_PEERS = 8
 MAX_DEMO_PEERS = 50
@@ -41,6 +36,32 @@ IDENTITY_STATUSES = (
     "expired",
     "verified",
 )
+EXPORT = "presence_tui.commands.export:export"
+DASHBOARD = "presence_tui.commands.dashboard:dashboard"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and takes no option for another that begins alike.
+
+    Abbreviations would make today's scripts fail when tomorrow's option is added.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**(settings | {"allow_abbrev": False}))
+
+    def error(self, message: str) -> NoReturn:
+        output.say(f"{message}; see {self.prog} --help")
+        self.exit(EXIT_USAGE)
+
+
+class _Version(argparse.Action):
+    """``--version``, with a version that is read only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from presence_core._version import __version__
+
+        output.data(f"presence-tui {__version__}")
+        parser.exit(EXIT_DONE)
 
 
 def _seconds(text: str) -> float:
@@ -66,18 +87,9 @@ def _demo_size(text: str) -> int:
     return value
 
 
-class _Version(argparse.Action):
-    """``--version``, with a version that is read only when it is asked for."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from presence_core._version import __version__
-
-        parser.exit(EXIT_DONE, f"presence-tui {__version__}\n")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="presence-tui",
         description="Who is on the mesh, over which links, who they really are, and what just "
         "changed. Without a command: the dashboard, or with --json the same for programs.",
@@ -100,25 +112,38 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"a mesh of N real engines on this machine (default {DEMO_PEERS})",
     )
-    parser.set_defaults(command="presence_tui.commands.dashboard:dashboard")
+    parser.set_defaults(command=DASHBOARD)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_peers(commands)
     _add_metadata(commands)
-    _add_keys(commands)
-    for name, what in (
-        ("schema", "print the JSON Schema of all JSON output"),
-        ("version", "print the version"),
-    ):
-        command = commands.add_parser(name, help=what, description=what)
-        command.set_defaults(command=f"presence_tui.commands.about:{name}")
+    _add_key(commands)
+    _add_mesh(commands)
+    _add(commands, "schema", "print the JSON Schema of all JSON output", "about:schema")
+    _add(commands, "version", "print the version", "about:version")
     return parser
 
 
-_Commands = argparse._SubParsersAction  # noqa: SLF001  it has no public name
+def _add(commands: _Commands, name: str, what: str, command: str | None) -> _Parser:
+    """Add a command. What it has in common with the main parser may stand before it or behind.
+
+    So such options have no defaults here: they would undo what stands before the command.
+    """
+    description = f"{what[0].upper()}{what[1:]}."
+    parser = commands.add_parser(
+        name, help=what, description=description, argument_default=argparse.SUPPRESS
+    )
+    if command is not None:
+        parser.set_defaults(command=f"presence_tui.commands.{command}")
+    return parser
 
 
-def _add_waiting(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
-    group.add_argument("--wait", type=_seconds, metavar="S", help="wait so many seconds at most")
+def _add_waiting(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--wait",
+        type=_seconds,
+        metavar="S",
+        help="wait so long (with --until-…: so long at most, default 30 s for one answer)",
+    )
     group.add_argument(
         "--until-peers", type=_count, metavar="N", help="wait until N remote peers are online"
     )
@@ -128,111 +153,129 @@ def _add_waiting(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> No
     group.add_argument("--compact", action="store_true", help="JSON on one line")
 
 
-def _add_peers(commands: _Commands[argparse.ArgumentParser]) -> None:
-    peers = commands.add_parser("peers", help="list the remote peers", description="List peers.")
-    add_engine_options(peers)
-    peers.add_argument("--state", choices=("online", "left", "lost"))
-    peers.add_argument("--direct", action="store_true", help="neighbours only")
-    peers.add_argument("--identity", choices=IDENTITY_STATUSES, metavar="STATUS")
-    peers.add_argument("--filter-name", metavar="TEXT", help="names that contain this")
+def _add_peers(commands: _Commands) -> None:
+    peers = _add(commands, "peers", "list the remote peers", "peers:peers")
+    add_engine_options(peers, after_command=True)
+    peers.add_argument("--state", choices=("online", "left", "lost"), default=None)
+    peers.add_argument("--direct", action="store_true", default=False, help="neighbours only")
+    peers.add_argument("--identity", choices=IDENTITY_STATUSES, metavar="STATUS", default=None)
+    peers.add_argument("--filter-name", metavar="TEXT", help="names that contain this", default="")
     peers.add_argument(
         "--sort", choices=("name", "key", "state", "hops", "rtt", "seen"), default="name"
     )
     form = peers.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true")
-    form.add_argument("--csv", action="store_true")
+    form.add_argument("--csv", action="store_true", default=False)
     _add_waiting(peers)
-    peers.set_defaults(command="presence_tui.commands.peers:peers", demo=None)
-    show = commands.add_parser("show", help="show one peer", description="Show one peer.")
-    add_engine_options(show)
+    show = _add(commands, "show", "show one peer", "peers:show")
+    add_engine_options(show, after_command=True)
     show.add_argument("peer", metavar="PEER", help="key, its beginning, short id, or exact name")
     show.add_argument("--json", action="store_true")
     _add_waiting(show)
-    show.set_defaults(command="presence_tui.commands.peers:show", demo=None)
 
 
-def _add_metadata(commands: _Commands[argparse.ArgumentParser]) -> None:
-    metadata = commands.add_parser("metadata", help="what this device publishes about itself")
-    verbs = metadata.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, what in (
-        ("get", "print the metadata"),
-        ("set", "replace the metadata"),
-        ("edit", "edit the metadata in $EDITOR"),
-    ):
-        verb = verbs.add_parser(name, help=what, description=what)
+def _add_metadata(commands: _Commands) -> None:
+    verbs = _verbs(commands, "metadata", "what this device publishes about itself")
+    get = _add(verbs, "get", "print the metadata", "metadata:metadata_get")
+    change = _add(verbs, "set", "replace the metadata", "metadata:metadata_set")
+    edit = _add(verbs, "edit", "edit the metadata in $EDITOR", "metadata:metadata_edit")
+    change.add_argument("value", metavar="JSON|@FILE|-", help="a JSON object")
+    get.add_argument("--compact", action="store_true", help="JSON on one line")
+    for verb in (get, change, edit):
         add_home_option(verb)
-        verb.set_defaults(command=f"presence_tui.commands.metadata:metadata_{name}")
-        if name == "get":
-            verb.add_argument("--compact", action="store_true", help="JSON on one line")
-        if name == "set":
-            verb.add_argument("value", metavar="JSON|@FILE|-", help="a JSON object")
 
 
-def _add_keys(commands: _Commands[argparse.ArgumentParser]) -> None:
-    key = commands.add_parser("key", help="the peer key of this device")
-    verbs = key.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    show = verbs.add_parser("show", help="print the peer key")
-    show.set_defaults(command="presence_tui.commands.keys:key_show")
-    mesh = commands.add_parser("mesh", help="the mesh key of this device")
-    verbs = mesh.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    new = verbs.add_parser("new", help="make the key of a new mesh and keep it in the home")
-    new.add_argument("name", nargs="?", metavar="NAME", help="what people call the mesh")
-    new.set_defaults(command="presence_tui.commands.keys:mesh_new")
-    mesh_show = verbs.add_parser("show", help="print which mesh this home is in")
-    mesh_show.add_argument("--secret", action="store_true", help="print the key itself (mk1…)")
-    mesh_show.set_defaults(command="presence_tui.commands.keys:mesh_show")
-    join = verbs.add_parser("join", help="take the key of a mesh from a file, a pipe or a prompt")
-    join.add_argument("--key-file", metavar="FILE", help="a file that holds the key")
-    join.add_argument("--name", metavar="NAME", help="what people call the mesh")
-    join.set_defaults(command="presence_tui.commands.keys:mesh_join")
-    for verb in (show, new, mesh_show, join):
+def _add_key(commands: _Commands) -> None:
+    verbs = _verbs(commands, "key", "the peer key of this device")
+    _add_answer(_add(verbs, "show", "print the peer key", "keys:key_show"))
+
+
+def _add_mesh(commands: _Commands) -> None:
+    verbs = _verbs(commands, "mesh", "the mesh key of this device")
+    what = "make the key of a new mesh and keep it in the home"
+    new = _add(verbs, "new", what, "keys:mesh_new")
+    new.add_argument(
+        "mesh_name", nargs="?", metavar="NAME", help="what people call the mesh", default=None
+    )
+    show = _add(verbs, "show", "print which mesh this home is in", "keys:mesh_show")
+    show.add_argument(
+        "--secret", action="store_true", default=False, help="print the key itself (mk1…)"
+    )
+    _add_answer(show)
+    what = "take the key of a mesh from a file, a pipe or a prompt"
+    join = _add(verbs, "join", what, "keys:mesh_join")
+    join.add_argument("--key-file", metavar="FILE", help="a file with the key", default=None)
+    join.add_argument(
+        "--name",
+        dest="mesh_name",
+        metavar="NAME",
+        help="what people call the mesh",
+        default=None,
+    )
+    for verb in (new, join):
         add_home_option(verb)
-    for verb in (show, mesh_show):
-        verb.add_argument("--json", action="store_true")
-        verb.add_argument("--compact", action="store_true", help="JSON on one line")
+
+
+def _verbs(commands: _Commands, name: str, what: str) -> _Commands:
+    parser = _add(commands, name, what, None)
+    add_home_option(parser)
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def _add_answer(verb: argparse.ArgumentParser) -> None:
+    add_home_option(verb)
+    verb.add_argument("--json", action="store_true", help="the same as JSON")
+    verb.add_argument("--compact", action="store_true", help="JSON on one line")
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code. No traceback ever reaches a user."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    if getattr(args, "watch", False) and not args.json:
-        parser.error("--watch goes with --json")
-    if getattr(args, "full", False) and not args.watch:
-        parser.error("--full goes with --watch")
+    args: argparse.Namespace | None = None
     try:
+        output.prepare()
+        args = _parse(argv)
         return _command(args)(args)
     except CommandError as error:
-        say(str(error))
+        output.say(str(error))
         return error.code
     except BrokenPipeError:
-        discard_stdout()
+        output.discard_stdout()
         return EXIT_DONE
     except KeyboardInterrupt:
-        return EXIT_DONE
-    except Exception:  # noqa: BLE001  the last guard: whatever it is, people get one line
-        say(_keep_traceback(args))
+        return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001  the last guard: whatever it is, people get one line
+        output.say(_keep_traceback(error, args))
         return EXIT_CANNOT
 
 
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = build_parser()
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit:
+        sys.stdout.flush()  # of a help text that nobody reads we want to hear here
+        raise
+    if args.watch and not (args.json and args.command == DASHBOARD):
+        parser.error("--watch goes with --json, and with no command")
+    if args.full and not args.watch:
+        parser.error("--full goes with --watch")
+    return args
+
+
 def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
-    where: str = args.command
-    if where.endswith(":dashboard") and args.json:
-        where = "presence_tui.commands.export:export"
+    where = EXPORT if args.command == DASHBOARD and args.json else args.command
     module, _, name = where.partition(":")
     command: Callable[[argparse.Namespace], int] = getattr(importlib.import_module(module), name)
     return command
 
 
-def _keep_traceback(args: argparse.Namespace) -> str:
+def _keep_traceback(error: Exception, args: argparse.Namespace | None) -> str:
     """Write what went wrong where a developer can find it; return the line for the person."""
-    error = sys.exc_info()[1]
+    from presence_tui.logs import LOG_FILE, keep_crash
+    from presence_tui.settings import home_of
+
     short = f"internal error ({type(error).__name__}: {error})"
-    try:
-        path: Path = home_of(args) / "crash.log"
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(traceback.format_exc())
-    except OSError:
+    home = home_of(args or argparse.Namespace())
+    if not keep_crash(home, error):
         return short
-    return f"{short}; details are in {path}, please report them"
+    return f"{short}; details are in {home / LOG_FILE}, please report them"

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
-import stat
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable
 
 EXIT_DONE = 0
 EXIT_NO = 1
 """The question was answered with no: not found, not met in time."""
 EXIT_USAGE = 2
 EXIT_CANNOT = 3
+EXIT_INTERRUPTED = 130
+"""As shells say it; only where Ctrl-C is not the ordinary way to end."""
 
 
 class CommandError(Exception):
@@ -27,33 +24,46 @@ class CommandError(Exception):
         self.code = code
 
 
+def prepare() -> None:
+    """Make stdout and stderr safe to write to, whatever the program was started with."""
+    if sys.stdout is None:  # closed by whoever started us
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a locale without a letter is no reason to fail
+
+
 def data(line: str) -> None:
-    """Write one line of data to stdout, at once. Raises BrokenPipeError when nobody reads."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    """Write data to stdout, with the end of the line, at once.
+
+    Raises BrokenPipeError when nobody reads, CommandError when it cannot be written.
+    """
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_stdout()
+        raise CommandError(cannot_write(error)) from None
 
 
 def say(message: str) -> None:
     """Write one line for a person to stderr."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"presence-tui: {' '.join(message.splitlines())}\n")
+    from presence_core.codec.text import safe_text  # a message may quote what a peer chose
+
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr closed, or None
+        sys.stderr.write(f"presence-tui: {safe_text(message, limit=2_000)}\n")
         sys.stderr.flush()
 
 
 def discard_stdout() -> None:
-    """Let nothing more be written to a pipe that nobody reads, not even at exit."""
+    """Let nothing more be written to a stdout that cannot be written to, not even at exit."""
     with contextlib.suppress(OSError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         os.close(null)
 
 
-def when_reader_goes(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
-    """Call back when the reader of our stdout closes its end, if that is a pipe.
-
-    A stream that waits for news would otherwise notice only at the next line.
-    """
-    with contextlib.suppress(OSError, ValueError, NotImplementedError):
-        descriptor = sys.stdout.fileno()
-        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-            loop.add_reader(descriptor, callback)
+def cannot_write(error: OSError) -> str:
+    """Say that stdout cannot be written to, and why."""
+    return f"cannot write to standard output: {error.strerror or error}"

@@ -8,14 +8,16 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from presence_tui import output
+from presence_tui.logs import keep_logs
 from presence_tui.output import EXIT_USAGE, CommandError
-from presence_tui.settings import config_of
+from presence_tui.settings import config_of, given_engine_flags, home_of
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from presence_core.model import PresenceGraph
+    from presence_core.model import Condition, PresenceGraph
     from presence_core.presence import Presence
 
 LOOK_SECONDS = 4.0
@@ -27,12 +29,13 @@ CONDITION_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a snapshot waits for. ``seconds`` None takes the default."""
+    """What a command waits for. ``seconds`` None takes the default."""
 
     seconds: float | None = None
     peers: int | None = None
     current: bool = False
 
+    @property
     def conditional(self) -> bool:
         """Whether there is something that can be missed."""
         return self.peers is not None or self.current
@@ -42,6 +45,28 @@ class Wanted:
         enough = self.peers is None or graph.counts.online >= self.peers
         return enough and (not self.current or str(graph.view.state) == "current")
 
+    def missed(self, graph: PresenceGraph) -> str:
+        """Say in words what a graph does not fulfil."""
+        missed = []
+        if self.peers is not None and graph.counts.online < self.peers:
+            missed.append(f"{graph.counts.online} of {self.peers} peers are online")
+        if self.current and str(graph.view.state) != "current":
+            missed.append(f"the view is {graph.view.state}")
+        return "not met in time: " + (", ".join(missed) or "it was, but is no longer")
+
+
+def wanted_of(args: argparse.Namespace) -> Wanted:
+    """Read what a command is to wait for."""
+    return Wanted(args.wait, args.until_peers, args.until_current)
+
+
+def wanted_once(args: argparse.Namespace) -> Wanted:
+    """Read what a single answer is to wait for: of a demo, unless told otherwise, all of it."""
+    wanted = wanted_of(args)
+    if args.demo is not None and wanted == Wanted():
+        return Wanted(peers=args.demo - 1, current=True)
+    return wanted
+
 
 @contextlib.asynccontextmanager
 async def engine(args: argparse.Namespace) -> AsyncIterator[Presence]:
@@ -49,15 +74,19 @@ async def engine(args: argparse.Namespace) -> AsyncIterator[Presence]:
 
     What keeps it from running becomes a CommandError.
     """
-    from presence_core.codec.metadata import MetadataError
+    from presence_core.codec.metadata import MetadataError  # these load cryptography and cbor2
     from presence_core.errors import EngineError
     from presence_core.identity.keyfile import HomeError
 
+    keep_logs(home_of(args))
     async with contextlib.AsyncExitStack() as stack:
         try:
-            if getattr(args, "demo", None) is not None:
+            if args.demo is not None:
                 from presence_tui.demo import DemoMesh
 
+                unused = given_engine_flags(args)
+                if unused:
+                    output.say(f"the demo is a mesh of its own: {', '.join(unused)} not used")
                 mesh = await stack.enter_async_context(DemoMesh(args.demo))
                 presence = mesh.presence
             else:
@@ -71,13 +100,30 @@ async def engine(args: argparse.Namespace) -> AsyncIterator[Presence]:
         yield presence
 
 
+async def look(args: argparse.Namespace, stop: asyncio.Event) -> tuple[PresenceGraph, bool]:
+    """Run an engine until it sees what is wanted; return the graph, and whether that was met.
+
+    When told to stop before: what there is by then.
+    """
+    wanted = wanted_once(args)
+    async with engine(args) as presence:
+        found: list[tuple[PresenceGraph, bool]] = []
+
+        async def wait() -> None:
+            found.append(await wait_for(presence, wanted))
+
+        await unless_stopped(wait(), stop)
+        return found[0] if found else (presence.graph, not wanted.conditional)
+
+
 async def wait_for(presence: Presence, wanted: Wanted) -> tuple[PresenceGraph, bool]:
     """Wait until the conditions are met or time is up; return the graph and whether they are.
 
     Without conditions: wait the given seconds, or until the view has left ``filling``.
     """
-    if wanted.conditional():
-        return await _wait_until(presence, wanted.met, wanted.seconds or CONDITION_SECONDS)
+    if wanted.conditional:
+        seconds = CONDITION_SECONDS if wanted.seconds is None else wanted.seconds
+        return await _wait_until(presence, wanted.met, seconds)
     if wanted.seconds is not None:
         await asyncio.sleep(wanted.seconds)
         return presence.graph, True
@@ -98,18 +144,42 @@ async def _wait_until(
     return presence.graph, condition(presence.graph)
 
 
+def broken(graph: PresenceGraph) -> Condition | None:
+    """Return what keeps a device from seeing anybody, if something does."""
+    if str(graph.view.state) != "blind":
+        return None
+    return next((c for c in graph.conditions if str(c.state) == "failed"), None)
+
+
+def say_view(graph: PresenceGraph) -> None:
+    """Say why the view is not current, and what to do."""
+    failed = broken(graph)
+    if failed is not None:
+        output.say("; ".join(text for text in (failed.message, failed.hint) if text))
+    elif graph.view.reason:
+        output.say(f"the view is {graph.view.state}: {graph.view.reason}")
+
+
 def run(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
-    """Run a command in an event loop. The event it gets is set by the signals that ask to end."""
+    """Run a command in an event loop. The event it gets is set when it is told to end."""
 
     async def with_signals() -> int:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has not all
-                loop.add_signal_handler(getattr(signal, name), stop.set)
+        for number in _ending_signals():
+            with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
+                loop.add_signal_handler(number, stop.set)
         return await main(stop)
 
     return asyncio.run(with_signals())
+
+
+def _ending_signals() -> list[signal.Signals]:
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # as nohup asks
+        numbers.append(hangup)
+    return numbers
 
 
 async def unless_stopped(work: Awaitable[Any], stop: asyncio.Event) -> bool:

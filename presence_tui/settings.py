@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from presence_tui.options import AFTER, FLAGS, LISTS, TEXTS, environment_name
 from presence_tui.output import EXIT_CANNOT, EXIT_USAGE, CommandError
 
 if TYPE_CHECKING:
@@ -17,209 +19,213 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "config.toml"
 
-_LISTS = {
-    "peers": "PRESENCE_PEER",
-    "interfaces": "PRESENCE_INTERFACE",
-    "issuers": "PRESENCE_ISSUER",
-}
-_TEXTS = {
-    "mesh": "PRESENCE_MESH",
-    "mesh_key_file": "PRESENCE_MESH_KEY_FILE",
-    "name": "PRESENCE_NAME",
-    "metadata": "PRESENCE_METADATA",
-    "listen": "PRESENCE_LISTEN",
-    "transports": "PRESENCE_TRANSPORT",
-}
 _MESH = ("mesh", "mesh_key_file")
 
 
-def add_home_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--home``, which every command that touches files takes."""
-    parser.add_argument(
-        "--home", type=Path, metavar="DIR", help="keys, configuration and metadata live here"
-    )
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A setting as somebody gave it, and what to blame if it makes no sense.
 
+    ``base`` is the folder that paths in it are relative to.
+    """
 
-def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of every command that runs an engine."""
-    group = parser.add_argument_group(
-        "engine", "each also as PRESENCE_… in the environment and in config.toml in the home"
-    )
-    add = group.add_argument
-    add("--home", type=Path, metavar="DIR", help="keys, configuration and metadata live here")
-    add("--mesh", metavar="NAME", help="join the open mesh of this name")
-    add("--mesh-key-file", metavar="FILE", help="join the mesh whose key (mk1…) is in this file")
-    add("--name", metavar="TEXT", help="name of this device (default: its host name)")
-    add("--metadata", metavar="JSON|@FILE", help="publish this about the device")
-    add("--peer", dest="peers", action="append", metavar="HOST:PORT", help="dial this address too")
-    add("--listen", metavar="HOST:PORT", help="listen here (default: all interfaces)")
-    add(
-        "--interface",
-        dest="interfaces",
-        action="append",
-        metavar="NAME",
-        help="use only this network interface",
-    )
-    add(
-        "--transport",
-        dest="transports",
-        metavar="LIST",
-        help="transports that are on, as lan,… or none (default: all that work here)",
-    )
-    add(
-        "--issuer",
-        dest="issuers",
-        action="append",
-        metavar="FILE",
-        help="trust the identity issuer in this file",
-    )
+    value: Any
+    origin: str
+    code: int
+    base: Path
 
 
 def home_of(args: argparse.Namespace) -> Path:
     """Return the home: flag, environment, or the usual place for this user."""
     given = getattr(args, "home", None) or os.environ.get("PRESENCE_HOME")
     if given:
-        return Path(given).expanduser()
+        try:
+            return Path(given).expanduser()
+        except RuntimeError as error:
+            raise CommandError(f"--home {given}: {error}", EXIT_USAGE) from None
     from presence_core.config import default_home
 
     return default_home()
 
 
+def given_engine_flags(args: argparse.Namespace) -> list[str]:
+    """Return the engine options that stand on the command line."""
+    return [given.origin for given in _from_flags(args).values()]
+
+
 def config_of(args: argparse.Namespace) -> PresenceConfig:
     """Put the configuration of an engine together.
 
-    Raises CommandError: 2 for flags and environment that make no sense, 3 for a bad file.
+    Raises CommandError, which names what to correct: 2 for flags and environment that make no
+    sense, 3 for a file.
     """
     from presence_core.config import PresenceConfig
-    from presence_core.identity.keyfile import HomeError, read_mesh_key
 
     home = home_of(args)
-    merged = _merge(home, _from_flags(args), _from_environment(os.environ))
-    mesh_key_file = merged.pop("mesh_key_file", None)
-    try:
-        if mesh_key_file is not None:
-            if merged.pop("mesh", None) is not None:
-                raise CommandError("give either --mesh or --mesh-key-file, not both", EXIT_USAGE)
-            merged["mesh_key"] = read_mesh_key(Path(mesh_key_file).expanduser())
-        for key, read in _READERS.items():
-            if key in merged:
-                merged[key] = read(merged[key])
-        return PresenceConfig(home=home, **merged)
-    except HomeError as error:
-        raise CommandError(str(error)) from None
-    except ValueError as error:
-        raise CommandError(str(error), EXIT_USAGE) from None
+    merged = _from_file(home / CONFIG_FILE)
+    if (home / "metadata.json").exists():
+        merged.pop("metadata", None)  # the config file's is where one starts, not to go back to
+    for level in (_from_environment(os.environ), _from_flags(args)):
+        if any(key in level for key in _MESH):  # one way to name the mesh replaces the other
+            merged = {key: given for key, given in merged.items() if key not in _MESH}
+        merged |= level
+    if all(key in merged for key in _MESH):
+        one, other = (merged[key] for key in _MESH)
+        raise CommandError(f"give either {one.origin} or {other.origin}, not both", one.code)
+    fields = dict(_field(key, given) for key, given in merged.items())
+    return PresenceConfig(home=home, **fields)
 
 
-def _merge(home: Path, flags: dict[str, Any], environment: dict[str, Any]) -> dict[str, Any]:
-    """Put the levels on top of each other; one way to name the mesh replaces the other."""
-    merged: dict[str, Any] = {}
-    for level in (_from_file(home / CONFIG_FILE), environment, flags):
-        if any(level.get(key) is not None for key in _MESH):
-            for key in _MESH:
-                merged.pop(key, None)
-        merged.update({key: value for key, value in level.items() if value is not None})
-    only_in_file = flags["metadata"] is None and environment["metadata"] is None
-    if only_in_file and (home / "metadata.json").exists():
-        merged.pop(
-            "metadata", None
-        )  # the file's is where one starts, not what an edit goes back to
-    return merged
-
-
-def read_metadata(given: str | Mapping[str, Any]) -> dict[str, Any]:
-    """Read metadata as JSON, or from ``@FILE``. Raises CommandError with the limit and place."""
-    from presence_core.codec.metadata import (
-        MetadataError,
-        encode_metadata,
-        parse_metadata_json,
-    )
-
-    try:
-        if isinstance(given, str):
-            text = given
-            if given.startswith("@"):
-                text = Path(given[1:]).expanduser().read_text(encoding="utf-8")
-            value = parse_metadata_json(text)
-        else:
-            value = dict(given)
-        encode_metadata(value)
-    except MetadataError as error:
-        raise CommandError(f"metadata: {error}", EXIT_USAGE) from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CommandError(
-            f"metadata: cannot read {str(given)[1:]}: {reason}", EXIT_USAGE
-        ) from None
-    return value
-
-
-def _transports(given: str | list[str]) -> tuple[str, ...]:
-    parts = given.split(",") if isinstance(given, str) else given
-    names = [part.strip() for part in parts if part.strip()]
-    return () if names in ([], ["none"]) else tuple(dict.fromkeys(names))
-
-
-def _paths(given: list[str]) -> tuple[Path, ...]:
-    return tuple(Path(text).expanduser() for text in given)
-
-
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "metadata": read_metadata,
-    "peers": tuple,
-    "interfaces": tuple,
-    "issuers": _paths,
-    "transports": _transports,
-}
-
-
-def _from_flags(args: argparse.Namespace) -> dict[str, Any]:
-    return {key: getattr(args, key, None) for key in (*_TEXTS, *_LISTS)}
-
-
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    level: dict[str, Any] = {key: environment.get(name) for key, name in _TEXTS.items()}
-    for key, name in _LISTS.items():
-        text = environment.get(name)
-        level[key] = None if text is None else [p.strip() for p in text.split(",") if p.strip()]
+def _from_flags(args: argparse.Namespace) -> dict[str, _Given]:
+    here = Path()
+    level = {}
+    for key, flag in FLAGS.items():
+        value = getattr(args, key, None)
+        if key in LISTS:
+            value = [*(value or ()), *(getattr(args, key + AFTER, None) or ())] or None
+        if value is not None:
+            level[key] = _Given(value, flag, EXIT_USAGE, here)
     return level
 
 
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+def _from_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
+    """Read the PRESENCE_… variables; an empty one is as good as none."""
+    here = Path()
+    level = {}
+    for key, flag in FLAGS.items():
+        name = environment_name(flag)
+        text = environment.get(name, "").strip()
+        if text:
+            value = _split(text) if key in LISTS else text
+            level[key] = _Given(value, name, EXIT_USAGE, here)
+    return level
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+# -- the config file
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(_TEXTS, (_is_text, "a text")),
-    **dict.fromkeys(_LISTS, (_is_texts, "a list of texts")),
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+_FORMS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(TEXTS, (_is_text, "a text")),
+    **dict.fromkeys(LISTS, (_is_texts, "a list of texts")),
     "metadata": (lambda value: isinstance(value, str | dict), "a table, JSON text or @FILE"),
-    "transports": (lambda value: _is_text(value) or _is_texts(value), "a list of texts"),
+    "transports": (_is_texts, "a list of texts"),
 }
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def _from_file(path: Path) -> dict[str, _Given]:
     try:
         with path.open("rb") as file:
             values = tomllib.load(file)
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror}", EXIT_CANNOT) from None
+        raise CommandError(f"cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} is not valid TOML: {error}", EXIT_CANNOT) from None
+        raise CommandError(f"{path} is not valid TOML: {error}") from None
     for key, value in values.items():
-        if key not in _CHECKS:
-            known = ", ".join(sorted(_CHECKS))
-            raise CommandError(f"{path}: unknown key {key!r}; known: {known}", EXIT_CANNOT)
-        check, expected = _CHECKS[key]
-        if not check(value):
-            raise CommandError(f"{path}: {key} must be {expected}", EXIT_CANNOT)
-    if all(key in values for key in _MESH):
-        raise CommandError(f"{path}: give either mesh or mesh_key_file, not both", EXIT_CANNOT)
-    if "mesh_key_file" in values:  # relative to where it is written
-        values["mesh_key_file"] = str(path.parent / Path(values["mesh_key_file"]).expanduser())
-    return values
+        if key not in _FORMS:
+            known = ", ".join(sorted(_FORMS))
+            raise CommandError(f"{path}: unknown key {key!r}; known: {known}")
+        fits, form = _FORMS[key]
+        if not fits(value):
+            raise CommandError(f"{path}: {key} must be {form}")
+    return {
+        key: _Given(value, f"{path}: {key}", EXIT_CANNOT, path.parent)
+        for key, value in values.items()
+    }
+
+
+# -- from what was given to what an engine takes
+
+
+def _field(key: str, given: _Given) -> tuple[str, Any]:
+    from presence_core.config import check_setting
+
+    if key == "metadata":
+        return key, read_metadata(given.value, given.origin, code=given.code, base=given.base)
+    if key == "mesh_key_file":
+        return "mesh_key", _mesh_key(given)
+    value = given.value
+    if key == "transports":
+        parts = _split(value) if isinstance(value, str) else value
+        value = () if parts == ["none"] else tuple(dict.fromkeys(parts))
+    elif key == "issuers":
+        value = tuple(_readable(given, issuer) for issuer in value)
+    elif key in LISTS:
+        value = tuple(value)
+    try:
+        check_setting(key, value)
+    except ValueError as error:
+        raise CommandError(f"{given.origin}: {error}", given.code) from None
+    return key, value
+
+
+def _path(given: _Given, text: str) -> Path:
+    try:
+        return given.base / Path(text).expanduser()
+    except RuntimeError as error:
+        raise CommandError(f"{given.origin}: {error}", given.code) from None
+
+
+def _readable(given: _Given, text: str) -> Path:
+    path = _path(given, text)
+    if not path.is_file():
+        raise CommandError(f"{given.origin}: there is no file {path}", given.code)
+    return path
+
+
+def _mesh_key(given: _Given) -> Any:
+    from presence_core.identity.keyfile import HomeError, read_mesh_key
+
+    try:
+        return read_mesh_key(_path(given, given.value))
+    except HomeError as error:
+        raise CommandError(str(error)) from None
+
+
+def read_metadata(
+    given: str | Mapping[str, Any],
+    origin: str = "metadata",
+    *,
+    code: int = EXIT_USAGE,
+    base: Path | None = None,
+) -> dict[str, Any]:
+    """Read metadata from JSON text, a table, or ``@FILE``.
+
+    Raises CommandError with ``code``, naming ``origin``, the limit that was passed and the place.
+    """
+    text = given
+    if isinstance(given, str) and given.startswith("@"):
+        try:
+            path = (base or Path()) / Path(given[1:]).expanduser()
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError, RuntimeError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise CommandError(f"{origin}: cannot read {given[1:]}: {why}", code) from None
+    return check_metadata(text, origin, code=code)
+
+
+def check_metadata(
+    given: str | Mapping[str, Any], origin: str = "metadata", *, code: int = EXIT_USAGE
+) -> dict[str, Any]:
+    """Check metadata that is JSON text or a table. Raises CommandError as :func:`read_metadata`."""
+    from presence_core.codec.metadata import MetadataError, encode_metadata, parse_metadata_json
+
+    try:
+        value = parse_metadata_json(given) if isinstance(given, str) else dict(given)
+        encode_metadata(value)
+    except MetadataError as error:
+        raise CommandError(f"{origin}: {error}", code) from None
+    return value

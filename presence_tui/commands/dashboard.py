@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 from typing import TYPE_CHECKING
 
-from presence_tui import output
 from presence_tui.output import EXIT_DONE, EXIT_USAGE, CommandError
 from presence_tui.session import engine, run
 from presence_tui.settings import home_of
@@ -30,10 +30,14 @@ def dashboard(args: argparse.Namespace) -> int:
 
 async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:
     async with engine(args) as presence:
+        from rich.console import Console
+
         from presence_tui.app import PresenceApp
 
         draft = None if args.demo is not None else home_of(args) / "metadata.draft"
         app = PresenceApp(presence, draft=draft)
+        # Textual would print a traceback with every local variable; ours goes to the log.
+        app.error_console = Console(file=io.StringIO())
 
         async def leave_when_told() -> None:
             await stop.wait()
@@ -44,7 +48,6 @@ async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:
             await app.run_async()
         finally:
             told.cancel()
-        if app.return_code:
-            output.say("the dashboard ended with an error")
-            return app.return_code
+        if app._exception is not None:  # noqa: SLF001  there is no public way to learn of it
+            raise app._exception  # noqa: SLF001
     return EXIT_DONE

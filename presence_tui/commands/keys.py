@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from presence_core.codec.text import safe_text
 from presence_core.identity.keyfile import (
     MESH_FILE,
     HomeError,
@@ -17,9 +18,9 @@ from presence_core.identity.keyfile import (
 )
 from presence_core.identity.keys import KeyFormatError, peer_key_text, short_id
 from presence_core.identity.mesh import MeshKey
-from presence_core.schema import dumps
+from presence_core.schema import KEY_SCHEMA, MESH_SCHEMA, dumps
 from presence_tui import output
-from presence_tui.output import EXIT_CANNOT, EXIT_DONE, EXIT_NO, EXIT_USAGE, CommandError
+from presence_tui.output import EXIT_DONE, EXIT_NO, EXIT_USAGE, CommandError
 from presence_tui.settings import home_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def key_show(args: argparse.Namespace) -> int:
     except HomeError as error:
         raise CommandError(str(error)) from None
     if args.json:
-        value = {"peerKey": peer_key_text(key), "shortId": short_id(key)}
+        value = {"schema": KEY_SCHEMA, "peerKey": peer_key_text(key), "shortId": short_id(key)}
         output.data(dumps(value, compact=args.compact))
     else:
         output.data(peer_key_text(key))
@@ -46,9 +47,12 @@ def key_show(args: argparse.Namespace) -> int:
 def mesh_new(args: argparse.Namespace) -> int:
     """Make the key of a new mesh, keep it in the home, and say how to hand it on."""
     path = home_of(args) / MESH_FILE
-    mesh = MeshKey.generate(_mesh_name(args.name))
-    _write(path, mesh)
-    output.data(mesh.name)
+    mesh = MeshKey.generate(_mesh_name(args.mesh_name))
+    try:
+        write_mesh_key(path, mesh)
+    except HomeError as error:
+        raise CommandError(str(error)) from None
+    output.data(safe_text(mesh.name))
     output.say(
         f"the key of the new mesh is in {path}; give it to each device over a safe way: "
         "'presence-tui mesh show --secret' here, 'presence-tui mesh join' there"
@@ -66,47 +70,59 @@ def mesh_show(args: argparse.Namespace) -> int:
         mesh = read_mesh_key(path)
     except HomeError as error:
         raise CommandError(str(error)) from None
-    if args.secret:
-        output.data(mesh.text())
-    elif args.json:
-        value = {"name": mesh.name, "open": mesh.open, "id": mesh.mesh_id.hex()}
+    mesh_id = mesh.mesh_id.hex()
+    if args.json:
+        value = {"schema": MESH_SCHEMA, "name": mesh.name, "open": mesh.open, "meshId": mesh_id}
+        if args.secret:
+            value["meshKey"] = mesh.text()
         output.data(dumps(value, compact=args.compact))
+    elif args.secret:
+        output.data(mesh.text())
     else:
-        output.data(f"{mesh.name}  (mesh id {mesh.mesh_id.hex()}; the key is in {path})")
+        output.data(f"{safe_text(mesh.name)}  (mesh id {mesh_id}; the key is in {path})")
     return EXIT_DONE
 
 
 def mesh_join(args: argparse.Namespace) -> int:
     """Take the key of a mesh from a file, standard input or a prompt: never from an argument."""
-    if args.key_file is not None:
-        try:
-            mesh = read_mesh_key(Path(args.key_file).expanduser())
-        except HomeError as error:
-            raise CommandError(str(error)) from None
-        if args.name:
-            mesh = MeshKey(mesh.secret, _mesh_name(args.name))
-    else:
-        text = getpass.getpass("mesh key (mk1…): ") if sys.stdin.isatty() else sys.stdin.read()
-        lines = [line.strip() for line in text.splitlines()]
-        keys = [line for line in lines if line and not line.startswith("#")]
-        if len(keys) != 1:
-            raise CommandError("expected one mesh key (mk1…)", EXIT_USAGE)
-        try:
-            mesh = MeshKey.parse(keys[0], _mesh_name(args.name))
-        except KeyFormatError as error:
-            raise CommandError(str(error), EXIT_USAGE) from None
     path = home_of(args) / MESH_FILE
-    _write(path, mesh)
+    try:
+        mesh = (
+            read_mesh_key(Path(args.key_file).expanduser())
+            if args.key_file is not None
+            else parse_mesh_key(_ask(), "mesh")
+        )
+        if args.mesh_name:
+            mesh = MeshKey(mesh.secret, _mesh_name(args.mesh_name))
+        write_mesh_key(path, mesh)
+    except HomeError as error:
+        raise CommandError(str(error)) from None
+    except KeyFormatError as error:
+        raise CommandError(str(error), EXIT_USAGE) from None
     output.say(f"this home is now in the mesh {mesh.name!r}; its key is in {path}")
     return EXIT_DONE
 
 
-def _mesh_name(given: str | None) -> str:
-    return " ".join((given or "mesh").split())[:64] or "mesh"
-
-
-def _write(path: Path, mesh: MeshKey) -> None:
+def _ask() -> str:
+    """Read the text of a mesh key; what is typed is not shown."""
     try:
-        write_mesh_key(path, mesh)
-    except HomeError as error:
-        raise CommandError(str(error), EXIT_CANNOT) from None
+        if sys.stdin.isatty():
+            return getpass.getpass("mesh key (mk1…): ")
+        return sys.stdin.read(64 * 1024)
+    except (EOFError, UnicodeDecodeError):
+        return ""
+
+
+def parse_mesh_key(text: str, name: str) -> MeshKey:
+    """Read the text of a mesh key file, or the key alone. Raises KeyFormatError."""
+    lines = [line.strip() for line in text.splitlines()]
+    named = [line[1:].strip() for line in lines if line.startswith("#")]
+    names = [line.removeprefix("mesh:") for line in named if line.startswith("mesh:")]
+    keys = [line for line in lines if line and not line.startswith("#")]
+    if len(keys) != 1:
+        raise KeyFormatError("expected one mesh key (mk1…)")
+    return MeshKey.parse(keys[0], _mesh_name(names[0] if names else name))
+
+
+def _mesh_name(given: str | None) -> str:
+    return safe_text(given or "", limit=64).strip() or "mesh"

@@ -14,11 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from presence_core.codec.metadata import WARN_METADATA_BYTES, metadata_size
 from presence_core.engine.home import MetadataFile
 from presence_core.identity.keyfile import HomeError
 from presence_tui import output
-from presence_tui.output import EXIT_DONE, EXIT_USAGE, CommandError
-from presence_tui.settings import home_of, read_metadata
+from presence_tui.output import EXIT_CANNOT, EXIT_DONE, EXIT_USAGE, CommandError
+from presence_tui.settings import check_metadata, home_of, read_metadata
 
 if TYPE_CHECKING:
     import argparse
@@ -34,8 +35,14 @@ def metadata_get(args: argparse.Namespace) -> int:
 
 def metadata_set(args: argparse.Namespace) -> int:
     """Replace the metadata by the argument, a file, or standard input."""
-    text = sys.stdin.read() if args.value == "-" else args.value
-    _save(MetadataFile(home_of(args)), read_metadata(text))
+    if args.value == "-":
+        try:
+            value = check_metadata(sys.stdin.read())
+        except UnicodeDecodeError as error:
+            raise CommandError(f"metadata: not valid UTF-8: {error.reason}", EXIT_USAGE) from None
+    else:
+        value = read_metadata(args.value)
+    _save(MetadataFile(home_of(args)), value)
     return EXIT_DONE
 
 
@@ -48,26 +55,38 @@ def metadata_edit(args: argparse.Namespace) -> int:
         raise CommandError("no editor is set; set EDITOR, or use: metadata set @FILE")
     descriptor, name = tempfile.mkstemp(prefix="metadata-", suffix=".json")
     draft = Path(name)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(before)
+    os.close(descriptor)
+    draft.write_text(before, encoding="utf-8")
+    _edit(editor, draft)
     try:
-        done = subprocess.run([*shlex.split(editor), name], check=False)  # noqa: S603  it is theirs
+        after = draft.read_text(encoding="utf-8")
+        if after == before:
+            output.say("nothing was changed")
+        else:
+            _save(file, check_metadata(after))
+    except UnicodeDecodeError as error:
+        raise _kept(f"metadata: not valid UTF-8: {error.reason}", draft, EXIT_USAGE) from None
     except OSError as error:
-        draft.unlink()
-        raise CommandError(f"cannot run the editor {editor!r}: {error.strerror}") from None
-    if done.returncode != 0:
-        raise CommandError(f"the editor failed; the text is kept in {draft}")
-    after = draft.read_text(encoding="utf-8")
-    if after == before:
-        draft.unlink()
-        output.say("nothing was changed")
-        return EXIT_DONE
-    try:
-        _save(file, read_metadata(after))
+        raise CommandError(f"cannot read {draft}: {error.strerror}") from None
     except CommandError as error:
-        raise CommandError(f"{error}; the text is kept in {draft}", EXIT_USAGE) from None
+        raise _kept(str(error), draft, error.code) from None
     draft.unlink()
     return EXIT_DONE
+
+
+def _edit(editor: str, draft: Path) -> None:
+    try:
+        done = subprocess.run([*shlex.split(editor), str(draft)], check=False)  # noqa: S603
+    except (OSError, ValueError) as error:
+        draft.unlink()
+        why = getattr(error, "strerror", None) or error
+        raise CommandError(f"cannot run the editor {editor!r}: {why}") from None
+    if done.returncode != 0:
+        raise _kept("the editor failed", draft, EXIT_CANNOT)
+
+
+def _kept(message: str, draft: Path, code: int) -> CommandError:
+    return CommandError(f"{message}; the text is kept in {draft}", code)
 
 
 def _load(file: MetadataFile) -> dict[str, Any]:
@@ -85,3 +104,8 @@ def _save(file: MetadataFile, value: dict[str, Any]) -> None:
         raise CommandError(f"cannot write {file.path}: {error.strerror}") from None
     except HomeError as error:
         raise CommandError(str(error)) from None
+    size = metadata_size(value)
+    if size > WARN_METADATA_BYTES:
+        output.say(
+            f"note: {size:,} bytes; beyond {WARN_METADATA_BYTES:,} metadata is slow over Bluetooth"
+        )

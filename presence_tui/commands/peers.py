@@ -7,9 +7,12 @@ import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from presence_core.codec.text import safe_block, safe_text
+from presence_core.schema import dumps, peers_to_json, time_to_json
 from presence_tui import output
-from presence_tui.commands.export import wanted_of
-from presence_tui.session import engine, run, unless_stopped, wait_for
+from presence_tui.session import look, run, say_view, wanted_once
+from presence_tui.viewmodel.moments import ago
+from presence_tui.viewmodel.table import is_blind, rtt_of
 
 if TYPE_CHECKING:
     import argparse
@@ -31,39 +34,22 @@ def show(args: argparse.Namespace) -> int:
     return run(lambda stop: _show(args, stop))
 
 
-async def _graph(args: argparse.Namespace, stop: asyncio.Event) -> tuple[PresenceGraph, bool]:
-    wanted = wanted_of(args)
-    met = True
-    async with engine(args) as presence:
-
-        async def wait() -> None:
-            nonlocal met
-            _, met = await wait_for(presence, wanted)
-
-        await unless_stopped(wait(), stop)
-        return presence.graph, met
-
-
 async def _peers(args: argparse.Namespace, stop: asyncio.Event) -> int:
-    graph, met = await _graph(args, stop)
+    graph, met = await look(args, stop)
     chosen = [peer for peer in graph.remote_peers if _passes(peer, args)]
     chosen.sort(key=_SORTS[args.sort])
     if args.json:
-        from presence_core.schema import dumps, peer_to_json
-
-        output.data(dumps([peer_to_json(peer) for peer in chosen], compact=args.compact))
+        output.data(dumps(peers_to_json(graph, chosen), compact=args.compact))
     elif args.csv:
         output.data(_csv(chosen))
     else:
         now = datetime.now(UTC)
         output.data(_table([COLUMNS, *(_cells(peer, graph, now) for peer in chosen)]))
-        _say_view(graph)
-    return output.EXIT_DONE if met else output.EXIT_NO
-
-
-def _say_view(graph: PresenceGraph) -> None:
-    if graph.view.reason:
-        output.say(f"the view is {graph.view.state}: {graph.view.reason}")
+        say_view(graph)
+    if not met:
+        output.say(wanted_once(args).missed(graph))
+        return output.EXIT_NO
+    return output.EXIT_DONE
 
 
 def _passes(peer: Peer, args: argparse.Namespace) -> bool:
@@ -71,12 +57,8 @@ def _passes(peer: Peer, args: argparse.Namespace) -> bool:
         (args.state is None or str(peer.presence.state) == args.state)
         and (not args.direct or peer.presence.direct)
         and (args.identity is None or str(peer.identity.status) == args.identity)
-        and (args.filter_name is None or args.filter_name.lower() in peer.device_name.lower())
+        and args.filter_name.lower() in peer.device_name.lower()
     )
-
-
-def _rtt(peer: Peer) -> float | None:
-    return min((c.rtt_ms for c in peer.connections if c.rtt_ms is not None), default=None)
 
 
 def _last_seen(peer: Peer) -> datetime:
@@ -88,10 +70,9 @@ _SORTS: dict[str, Callable[[Peer], Any]] = {
     "key": lambda p: p.peer_key,
     "state": lambda p: (("online", "lost", "left").index(str(p.presence.state)), p.peer_key),
     "hops": lambda p: (p.presence.hops is None, p.presence.hops or 0, p.peer_key),
-    "rtt": lambda p: (_rtt(p) is None, _rtt(p) or 0.0, p.peer_key),
+    "rtt": lambda p: (rtt_of(p) is None, rtt_of(p) or 0.0, p.peer_key),
     "seen": lambda p: (datetime.max.replace(tzinfo=UTC) - _last_seen(p), p.peer_key),
 }
-SORTS = tuple(_SORTS)
 
 
 def _links(peer: Peer, graph: PresenceGraph) -> str:
@@ -101,26 +82,23 @@ def _links(peer: Peer, graph: PresenceGraph) -> str:
 
 
 def _cells(peer: Peer, graph: PresenceGraph, now: datetime) -> tuple[str, ...]:
-    from presence_core.codec.text import safe_text
-
-    rtt, seen = _rtt(peer), peer.presence.last_seen
+    rtt, seen = rtt_of(peer), peer.presence.last_seen
     return (
         safe_text(peer.device_name, limit=32) or "(no name)",
         peer.peer_key[:12] + "…",
-        str(peer.presence.state),
+        _state(peer, graph),
         "-" if peer.presence.hops is None else str(peer.presence.hops),
         safe_text(_links(peer, graph), limit=40),
         str(peer.identity.status),
         "-" if rtt is None else f"{rtt:.1f} ms",
-        "-" if seen is None else _ago((now - seen).total_seconds()),
+        "-" if seen is None else ago(seen, now),
     )
 
 
-def _ago(seconds: float) -> str:
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit} ago"
-    return f"{max(0, seconds):.0f} s ago"
+def _state(peer: Peer, graph: PresenceGraph) -> str:
+    """Return the state in words; who is lost to a blind view may well be where it was."""
+    state = str(peer.presence.state)
+    return "last known" if state == "lost" and is_blind(graph) else state
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:
@@ -141,9 +119,6 @@ def _csv(chosen: list[Peer]) -> str:
     writer.writerow(
         ["peerKey", "deviceName", "state", "direct", "hops", "identity", "rttMs", "lastSeen"]
     )
-    from presence_core.codec.text import safe_text
-    from presence_core.schema import time_to_json
-
     for peer in chosen:
         where = peer.presence
         writer.writerow(
@@ -154,7 +129,7 @@ def _csv(chosen: list[Peer]) -> str:
                 str(where.direct).lower(),
                 where.hops,
                 peer.identity.status,
-                _rtt(peer),
+                rtt_of(peer),
                 time_to_json(where.last_seen),
             ]
         )
@@ -167,30 +142,37 @@ def _not_a_formula(text: str) -> str:
 
 
 async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:
-    graph, _ = await _graph(args, stop)
+    graph, met = await look(args, stop)
     found = find(graph, args.peer)
-    if not found:
-        output.say(f"no peer {args.peer!r} is known in this mesh")
-        _say_view(graph)
+    if len(found) != 1:
+        if found:
+            output.say(f"{args.peer!r} fits {len(found)} peers: {_candidates(found)}")
+        else:
+            output.say(f"no peer {args.peer!r} is known in this mesh")
+            say_view(graph)
         return output.EXIT_NO
-    if len(found) > 1:
-        keys = ", ".join(peer.peer_key[:16] + "…" for peer in found[:5])
-        output.say(f"{args.peer!r} fits {len(found)} peers: {keys}; give more of the key")
-        return output.EXIT_NO
-    (peer,) = found
     if args.json:
-        from presence_core.schema import dumps, peer_to_json
-
-        output.data(dumps(peer_to_json(peer), compact=args.compact))
+        output.data(dumps(peers_to_json(graph, found), compact=args.compact))
     else:
-        output.data(_describe(peer, graph))
+        output.data(_describe(found[0], graph))
+    if not met:
+        output.say(wanted_once(args).missed(graph))
+        return output.EXIT_NO
     return output.EXIT_DONE
+
+
+def _candidates(found: list[Peer]) -> str:
+    shown = ", ".join(
+        f"{peer.peer_key[:16]} ({safe_text(peer.device_name, limit=32)})" for peer in found[:5]
+    )
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return f"{shown}{more}; give more of the key"
 
 
 def find(graph: PresenceGraph, text: str) -> list[Peer]:
     """Find peers by key, beginning of the key, short id, or exact name; the first that fits."""
     everybody = (graph.local_peer, *graph.remote_peers)
-    lower = text.lower()
+    lower = text.removesuffix("…").lower()  # as the table shows it
     tests: tuple[Callable[[Peer], bool], ...] = (
         lambda p: p.peer_key == lower,
         lambda p: len(lower) >= 4 and p.peer_key.startswith(lower),
@@ -205,15 +187,12 @@ def find(graph: PresenceGraph, text: str) -> list[Peer]:
 
 
 def _describe(peer: Peer, graph: PresenceGraph) -> str:
-    from presence_core.codec.text import safe_block, safe_text
-    from presence_core.schema import dumps, time_to_json
-
     where = peer.presence
     facts: list[tuple[str, str]] = [
         ("name", safe_text(peer.device_name)),
         ("key", peer.peer_key),
         ("short id", peer.short_id),
-        ("state", str(where.state)),
+        ("state", _state(peer, graph)),
         ("hops", "-" if where.hops is None else str(where.hops)),
         ("via", ", ".join(key[:12] + "…" for key in where.via) or "-"),
         ("links", safe_text(_links(peer, graph))),

@@ -17,7 +17,8 @@ RUNS = 5
 _COUNT = (
     "import sys, atexit; atexit.register(lambda: sys.stderr.write("
     "f'\\nMODULES {len(sys.modules)} ' + ' '.join(sorted("
-    "m for m in ('textual','rich','zeroconf','bleak','cryptography','cbor2') if m in sys.modules))))"
+    "m for m in ('textual', 'rich', 'zeroconf', 'bleak', 'cryptography', 'cbor2')"
+    " if m in sys.modules))))"
     "; sys.argv[0] = 'presence-tui'; from presence_tui.__main__ import main; main()"
 )
 
@@ -26,7 +27,11 @@ def measure(arguments: list[str] | None, home: str) -> tuple[float, int, str]:
     """Return milliseconds, modules, and which of the heavy packages were loaded."""
     environment = {**os.environ, "PRESENCE_HOME": home}
     if arguments is None:
-        command = [sys.executable, "-c", "import sys; sys.stderr.write(f'MODULES {len(sys.modules)} ')"]
+        command = [
+            sys.executable,
+            "-c",
+            "import sys; sys.stderr.write(f'MODULES {len(sys.modules)} ')",
+        ]
     else:
         command = [sys.executable, "-c", _COUNT, *arguments]
     times, modules, heavy = [], 0, ""
@@ -49,7 +54,10 @@ def main() -> None:
         ("key show", ["key", "show"]),
         ("metadata get", ["metadata", "get"]),
         ("--json --transport none", ["--json", "--transport", "none", "--compact"]),
-        ("--json --wait 0", ["--json", "--interface", "lo", "--listen", "127.0.0.1:0", "--wait", "0"]),
+        (
+            "--json --wait 0",
+            ["--json", "--interface", "lo", "--wait", "0"],
+        ),
     ]
     with tempfile.TemporaryDirectory() as folder:
         home = str(Path(folder) / "home")

@@ -167,10 +167,9 @@ class Lab:
             if not chance:
                 continue
             drop = "drop" if chance >= 100 else f"numgen random mod 100 < {chance} drop"
-            rules += [
-                f"chain {hook}_{port} {{ type filter hook {hook} device {port} priority 0; {drop}; }}"
-                for hook in ("ingress", "egress")
-            ]
+            for hook in ("ingress", "egress"):
+                place = f"type filter hook {hook} device {port} priority 0"
+                rules.append(f"chain {hook}_{port} {{ {place}; {drop}; }}")
         rules.append("}")
         nft = ["nsenter", f"--net=/run/netns/{self._switch}", "nft", "-f", "-"]
         _run(*nft, text="\n".join(rules) + "\n")

@@ -76,6 +76,8 @@ class Links:
         self._missed = missed
         self._static = X25519PrivateKey.generate()
         self._gate = HandshakeGate()
+        self._at_gate: set[int] = set()
+        """Links that others opened and that are not authenticated yet."""
         self._half_open: dict[int, Link] = {}
         self._applicants: dict[int, Applicant] = {}
         self._dialled: dict[int, Target] = {}
@@ -109,6 +111,8 @@ class Links:
         )
         if target is not None:
             self._dialled[link_id] = target
+        else:
+            self._at_gate.add(link_id)
         link = Link(
             link_id,
             stream,
@@ -122,13 +126,20 @@ class Links:
         if link.closed is None and link_id not in self._applicants and link_id not in self.admitted:
             self._half_open[link_id] = link
 
+    def _leave_gate(self, link: Link, *, failed: bool) -> bool:
+        """Give back the place of a half-open handshake, once; False if it had none."""
+        if link.id not in self._at_gate:
+            return False
+        self._at_gate.discard(link.id)
+        self._gate.leave(link.stream.host, self._clock.now(), failed=failed)
+        return True
+
     # -- what links tell (LinkUser)
 
     def link_authenticated(self, link: Link) -> None:
         """Check a peer that has proven its key; whoever dialled says Hello first."""
         self._half_open.pop(link.id, None)
-        if link.dialled is None:
-            self._gate.leave(link.stream.host, self._clock.now(), failed=False)
+        self._leave_gate(link, failed=False)
         key = link.session.peer_key or b""
         if link.dialled is not None:
             self._targets.bind(link.dialled, key)
@@ -175,10 +186,8 @@ class Links:
         applicant = self._applicants.pop(link.id, None)
         if applicant is not None:
             applicant.drop()
-        if key is None and link.dialled is None:
-            self._gate.leave(link.stream.host, now, failed=True)
-            if closed.reason is CloseReason.WRONG_MESH:
-                self._reports.stranger(link.stream.host)
+        if self._leave_gate(link, failed=True) and closed.reason is CloseReason.WRONG_MESH:
+            self._reports.stranger(link.stream.host)
         if key is not None:
             self._reports.closed(key, closed)
         was_admitted = self.admitted.pop(link.id, None) is not None

@@ -131,8 +131,8 @@ def _conditions(before: PresenceGraph | None, after: PresenceGraph) -> Iterator[
         return
     old = {} if before is None else {c.source: c for c in before.conditions}
     for condition in after.conditions:
-        was = old.get(condition.source)
-        if was is condition or (was is None and before is None):
+        was = old.pop(condition.source, None)
+        if was == condition or (was is None and before is None):
             continue
         if was is None and condition.message is None:
             continue  # a source that begins by being fine is no news
@@ -142,6 +142,8 @@ def _conditions(before: PresenceGraph | None, after: PresenceGraph) -> Iterator[
             condition_to_json(was) if was is not None else None,
             condition_to_json(condition),
         )
+    for gone in old.values():
+        yield ChangeKind.CONDITION_CHANGED, None, condition_to_json(gone), None
 
 
 def _view(before: PresenceGraph | None, after: PresenceGraph) -> Iterator[_Found]:

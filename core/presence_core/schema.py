@@ -139,7 +139,8 @@ def peers_to_json(graph: PresenceGraph, peers: Iterable[Peer]) -> dict[str, Any]
 
 def peer_to_json(peer: Peer) -> dict[str, Any]:
     """Return the JSON form of a peer."""
-    value: dict[str, Any] = {
+    expired = peer.expired_identity_service_metadata
+    return {
         "peerKey": peer.peer_key,
         "shortId": peer.short_id,
         "deviceName": peer.device_name,
@@ -150,6 +151,7 @@ def peer_to_json(peer: Peer) -> dict[str, Any]:
         "peerMetadata": dict(peer.peer_metadata),
         "peerMetadataState": str(peer.peer_metadata_state),
         "identityServiceMetadata": dict(peer.identity_service_metadata),
+        **({} if expired is None else {"expiredIdentityServiceMetadata": dict(expired)}),
         "identity": identity_to_json(peer.identity),
         "trust": str(peer.trust),
         "presence": {
@@ -162,9 +164,6 @@ def peer_to_json(peer: Peer) -> dict[str, Any]:
         },
         "connections": [connection_to_json(connection) for connection in peer.connections],
     }
-    if peer.expired_identity_service_metadata is not None:
-        value["expiredIdentityServiceMetadata"] = dict(peer.expired_identity_service_metadata)
-    return value
 
 
 def connection_to_json(connection: Connection) -> dict[str, Any]:

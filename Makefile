@@ -1,61 +1,78 @@
-# Every target builds what it needs. `make demo` and `make test` need Python >= 3.11 and nothing else.
+# `make demo` and `make test` need make and a Python of 3.11 or newer; they build .venv themselves,
+# once, from the versions in constraints.txt. `make` alone says what there is.
 
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
-	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-	&& { echo $$p; break; }; done)
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo $$python; break; }; done)
+ARGS ?=
+
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Wheels only: nothing is compiled here. (The one package without a wheel is pure Python.)
+PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+	$(BIN)/python -m pip --disable-pip-version-check --quiet install --only-binary :all:
 
-.PHONY: help demo test test-network check screenshots bench bench-short cold-start clean
 .DEFAULT_GOAL := help
+.PHONY: help demo test test-network check format screenshots bench bench-short cold-start clean
+.NOTPARALLEL:
 
 help:  ## say what there is
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: $(VENV)/.run  ## a mesh of real engines on this machine, in the dashboard (or as JSON into a pipe)
-	@$(BIN)/presence-tui --demo
+demo: $(VENV)/.run  ## a mesh of real engines on this machine: the dashboard, or JSON into a pipe
+	@$(BIN)/presence-tui --demo $(ARGS)
 
-test: $(VENV)/.dev  ## all tests (those of networks need root and skip themselves without it)
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev  ## all tests; those of networks run when root, otherwise they say why not
+	$(BIN)/python -m pytest $(ARGS)
 
 test-network: $(VENV)/.dev  ## only the tests in network namespaces; needs root
-	$(BIN)/python -m pytest -m network tests/network
+	$(BIN)/python -m pytest -m network $(ARGS)
 
-check: $(VENV)/.dev  ## format, lint, types, and the rules of the house
+check: $(VENV)/.dev  ## format, lint, types, and the rules between the layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-screenshots: $(VENV)/.dev  ## remake screenshots/ (SVG, and PNG with the usual fonts installed)
+format: $(VENV)/.dev  ## put the code into its form
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+screenshots: $(VENV)/.dev  ## make the pictures in screenshots/ anew
 	$(BIN)/python screenshots/make.py
 
 bench: $(VENV)/.dev  ## all benchmarks; those of networks need root
-	$(BIN)/python benchmarks/table_bench.py
 	$(BIN)/python benchmarks/cold_start.py
+	$(BIN)/python benchmarks/table_bench.py
 	$(BIN)/python benchmarks/lan.py
 
 bench-short: $(VENV)/.dev  ## the quick form of the benchmarks
+	$(BIN)/python benchmarks/cold_start.py --short
 	$(BIN)/python benchmarks/table_bench.py --short
-	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/lan.py --short
 
 cold-start: $(VENV)/.dev  ## what starting each command costs
 	$(BIN)/python benchmarks/cold_start.py
 
-clean:  ## remove what was built
+clean:  ## remove everything that was built
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo "presence-tui needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python3" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+# What is said here goes to stderr: stdout of `make demo` is data. A half made .venv is not kept.
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "presence-tui needs Python 3.11 or newer: install one, or say \
+	make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo \
+	"$(PYTHON) is not a Python of 3.11 or newer: say make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "building $(VENV) with $(PYTHON) (once)" >&2
+	@"$(PYTHON)" -m venv --clear $(VENV) >/dev/null 2>&1 && $@ -m pip --version >/dev/null || { \
+	rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment: install its venv module \
+	(Debian: apt install python3-venv)" >&2; exit 1; }
 
-$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install -c constraints.txt -e .
+$(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
+	@$(PIP) -e . >&2
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install -c constraints.txt -e '.[test,check,screenshots]'
-	@touch $@ $(VENV)/.run
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@$(PIP) --no-binary forbiddenfruit -e '.[test,check,screenshots]' >&2
+	@touch $(VENV)/.run $@

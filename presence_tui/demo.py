@@ -107,12 +107,13 @@ class DemoMesh:
     async def _start(self, number: int) -> Presence:
         name, metadata = _member(number)
         home = self._home / f"{number:02}-{name}"
+        returns = await asyncio.to_thread((home / "metadata.json").exists)
         presence = Presence(
             PresenceConfig(
                 home=home,
                 mesh_key=self._mesh,
                 name=name,
-                metadata=None if (home / "metadata.json").exists() else metadata,
+                metadata=None if returns else metadata,
                 listen="127.0.0.1:0",
                 interfaces=(loopback_interface(),),
             )

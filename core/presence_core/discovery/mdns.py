@@ -11,8 +11,9 @@ import base64
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
+from typing import Any
 
 from zeroconf import (  # type: ignore[attr-defined]  # it does not list all that it offers
     DNSOutgoing,
@@ -94,6 +95,7 @@ class MdnsDiscovery:
         """Instances that are announced now, and whether they are of this mesh."""
         self._resolving: dict[str, asyncio.Task[None]] = {}
         self._echo_due: float | None = None
+        self._repeats: asyncio.Future[Any] | None = None
         self._watch: asyncio.Task[None] | None = None
         self._refreshed_at = float("-inf")
         self._hour = 0
@@ -125,7 +127,9 @@ class MdnsDiscovery:
         zeroconf.async_add_listener(_Echo(self._full_name, self._heard_echo), None)
         self._browser = AsyncServiceBrowser(zeroconf, SERVICE_TYPE, handlers=[self._changed])
         self._info = self._make_info()
-        await self._zeroconf.async_register_service(self._info, cooperating_responders=True)
+        self._announce(
+            await self._zeroconf.async_register_service(self._info, cooperating_responders=True)
+        )
         self._expect_echo()
 
     async def _close(self) -> None:
@@ -133,6 +137,7 @@ class MdnsDiscovery:
         if opened is None:
             return
         zeroconf = opened.zeroconf
+        self._announce(None)  # nothing is announced once more after the goodbye
         with contextlib.suppress(Exception):
             goodbye = zeroconf.generate_unregister_all_services()
             if goodbye is not None:
@@ -229,7 +234,13 @@ class MdnsDiscovery:
     async def _announce_anew(self) -> None:
         if self._zeroconf is not None:
             self._info = self._make_info()
-            await self._zeroconf.async_update_service(self._info)
+            self._announce(await self._zeroconf.async_update_service(self._info))
+
+    def _announce(self, repeats: Awaitable[Any] | None) -> None:
+        """Keep hold of zeroconf's repeats of an announcement; the newest end those before."""
+        if self._repeats is not None:
+            self._repeats.cancel()
+        self._repeats = None if repeats is None else asyncio.ensure_future(repeats)
 
     def set_free_slots(self, free: int) -> None:
         """Say in the advert how many more links would be taken, roughly."""

@@ -1,4 +1,4 @@
-"""What every test gets: nothing from outside, a loop in which nothing blocks, nothing left behind."""
+"""What every test gets: nothing from outside, nothing that blocks, nothing left behind."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def _field(key: str, given: _Given) -> tuple[str, Any]:
         return "mesh_key", _mesh_key(given)
     value = given.value
     if key == "transports":
-        parts = _split(value) if isinstance(value, str) else value
+        parts = (_split(value) or [""]) if isinstance(value, str) else value
         value = () if parts == ["none"] else tuple(dict.fromkeys(parts))
     elif key == "issuers":
         value = tuple(_readable(given, issuer) for issuer in value)

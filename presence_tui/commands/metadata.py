@@ -37,7 +37,7 @@ def metadata_set(args: argparse.Namespace) -> int:
     """Replace the metadata by the argument, a file, or standard input."""
     if args.value == "-":
         try:
-            value = check_metadata(sys.stdin.read())
+            value = check_metadata(sys.stdin.buffer.read().decode("utf-8"))
         except UnicodeDecodeError as error:
             raise CommandError(f"metadata: not valid UTF-8: {error.reason}", EXIT_USAGE) from None
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from presence_core.model import Peer, PresenceGraph
+    from presence_core.model import JsonObject, Peer, PresenceGraph
 
 COLUMNS = ("name", "key", "state", "hops", "links", "identity", "rtt", "seen")
+
+
+def now() -> datetime:
+    """Return the time that ages are counted from."""
+    return datetime.now(UTC)
 
 
 def peers(args: argparse.Namespace) -> int:
@@ -43,8 +49,8 @@ async def _peers(args: argparse.Namespace, stop: asyncio.Event) -> int:
     elif args.csv:
         output.data(_csv(chosen))
     else:
-        now = datetime.now(UTC)
-        output.data(_table([COLUMNS, *(_cells(peer, graph, now) for peer in chosen)]))
+        moment = now()
+        output.data(_table([COLUMNS, *(_cells(peer, graph, moment) for peer in chosen)]))
         say_view(graph)
     if not met:
         output.say(wanted_once(args).missed(graph))
@@ -187,8 +193,8 @@ def find(graph: PresenceGraph, text: str) -> list[Peer]:
 
 
 def _describe(peer: Peer, graph: PresenceGraph) -> str:
-    where = peer.presence
-    facts: list[tuple[str, str]] = [
+    where, identity = peer.presence, peer.identity
+    facts = [
         ("name", safe_text(peer.device_name)),
         ("key", peer.peer_key),
         ("short id", peer.short_id),
@@ -200,12 +206,33 @@ def _describe(peer: Peer, graph: PresenceGraph) -> str:
         ("version", safe_text(peer.version or "-")),
         ("first seen", time_to_json(where.first_seen) or "-"),
         ("last seen", time_to_json(where.last_seen) or "-"),
-        ("identity", f"{peer.identity.status}: {safe_text(peer.identity.reason)}"),
         ("trust", str(peer.trust)),
-        ("metadata", str(peer.peer_metadata_state)),
+        ("identity", f"{identity.status}: {safe_text(identity.reason)}"),
     ]
-    width = max(len(label) for label, _ in facts)
-    lines = [f"{label:<{width}}  {value}" for label, value in facts]
-    if peer.peer_metadata:
-        lines.append(safe_block(dumps(dict(peer.peer_metadata), compact=False), limit=200_000))
-    return "\n".join(lines)
+    if identity.issuer is not None:
+        facts += [
+            ("issuer", safe_text(identity.issuer)),
+            ("subject", safe_text(identity.subject or "-")),
+            ("valid from", time_to_json(identity.not_before) or "-"),
+            ("valid until", time_to_json(identity.expires_at) or "-"),
+        ]
+    expired = peer.expired_identity_service_metadata
+    for label, value in (
+        ("identity metadata", peer.identity_service_metadata),
+        ("expired metadata", expired or {}),
+        (f"metadata ({peer.peer_metadata_state})", peer.peer_metadata),
+    ):
+        if value:
+            facts.append((label, _block(value)))
+    if not peer.peer_metadata:
+        facts.append(("metadata", str(peer.peer_metadata_state)))
+    width = max(len(label) for label, value in facts if "\n" not in value)
+    return "\n".join(
+        f"{label}{value}" if "\n" in value else f"{label:<{width}}  {value}"
+        for label, value in facts
+    )
+
+
+def _block(value: JsonObject) -> str:
+    text = json.dumps(dict(value), ensure_ascii=False, indent=2)
+    return "\n" + safe_block(text, limit=len(text))

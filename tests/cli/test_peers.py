@@ -1,0 +1,181 @@
+"""The table, the CSV and the page of one peer, of canned graphs; filters and look-up."""
+
+from __future__ import annotations
+
+import csv
+import io
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.cells import cell_len
+
+from presence_core.model import PeerPresence, PresenceGraph, PresenceState, View, ViewState
+from presence_tui import cli
+from presence_tui.commands.peers import find
+from presence_tui.output import EXIT_DONE, EXIT_NO
+from tests.schema import graphs
+from tests.schema.golden import check_golden
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    Ask = Callable[..., tuple[int, str, str]]
+
+HOSTILE_CHARACTERS = set("\x1b\x07\u202e\u200b\x9b\x00\r\t")
+
+
+class Canned:
+    """Shows one graph, as an engine would that sees nothing else."""
+
+    def __init__(self, graph: PresenceGraph) -> None:
+        self.graph = graph
+
+    async def changes(self, *, interval: float) -> AsyncIterator[Any]:
+        del interval
+        yield self
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ask:
+    """Ask the command line about a canned graph."""
+
+    def run(graph: PresenceGraph, *argv: str) -> tuple[int, str, str]:
+        @asynccontextmanager
+        async def engine(_args: object) -> AsyncIterator[Canned]:
+            yield Canned(graph)
+
+        monkeypatch.setattr("presence_tui.session.engine", engine)
+        monkeypatch.setattr("presence_tui.commands.peers.now", lambda: graphs.NOW)
+        code = cli.run(["--home", str(tmp_path), *argv, "--wait", "0"])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def names(out: str) -> list[str]:
+    return [line.split("  ")[0] for line in out.splitlines()[1:]]
+
+
+def test_golden_table(ask: Ask) -> None:
+    code, out, err = ask(graphs.many(), "peers")
+    assert code == EXIT_DONE
+    assert err == "presence-tui: the view is stale: no neighbour has confirmed it for 20 s\n"
+    check_golden("peers.txt", out.replace("…", "..."))
+
+
+def test_golden_csv(ask: Ask) -> None:
+    code, out, err = ask(graphs.many(), "peers", "--csv")
+    assert (code, err) == (EXIT_DONE, "")
+    check_golden("peers.csv", out)
+    assert len(list(csv.DictReader(io.StringIO(out)))) == 4
+
+
+def test_golden_page(ask: Ask) -> None:
+    code, out, err = ask(graphs.one(), "show", "triage-tent")
+    assert (code, err) == (EXIT_DONE, "")
+    check_golden("show.txt", out.replace("é", "(e acute)"))
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ([], ["(no name)", "driver", "far-scout", "relay"]),
+        (["--state", "online"], ["far-scout", "relay"]),
+        (["--state", "left"], ["driver"]),
+        (["--state", "lost"], ["(no name)"]),
+        (["--direct"], ["relay"]),
+        (["--identity", "expired"], ["driver"]),
+        (["--identity", "missing", "--state", "online"], ["far-scout", "relay"]),
+        (["--filter-name", "R-SC"], ["far-scout"]),
+        (["--filter-name", "nobody"], []),
+        (["--sort", "hops"], ["relay", "far-scout", "(no name)", "driver"]),
+        (["--sort", "rtt"], ["relay", "far-scout", "(no name)", "driver"]),
+        (["--sort", "seen"], ["relay", "far-scout", "(no name)", "driver"]),
+        (["--sort", "state"], ["far-scout", "relay", "(no name)", "driver"]),
+    ],
+)
+def test_filters_and_order(ask: Ask, filters: list[str], expected: list[str]) -> None:
+    code, out, _ = ask(graphs.many(), "peers", *filters)
+    assert (code, names(out)) == (EXIT_DONE, expected)
+
+
+def test_the_order_by_key_is_that_of_the_graph(ask: Ask) -> None:
+    _, out, _ = ask(graphs.many(), "peers", "--sort", "key")
+    assert names(out) == [peer.device_name or "(no name)" for peer in graphs.many().remote_peers]
+
+
+@pytest.mark.parametrize("argv", [["peers"], ["peers", "--csv"], ["show", graphs.HOSTILE]])
+def test_what_peers_say_cannot_reach_the_terminal(ask: Ask, argv: list[str]) -> None:
+    code, out, err = ask(graphs.hostile(), *argv)
+    assert code == EXIT_DONE
+    assert not HOSTILE_CHARACTERS & set(out + err)
+    assert "owned" in out
+
+
+def test_hostile_candidates_cannot_either(ask: Ask) -> None:
+    twins = graphs.graph(graphs.peer(2, graphs.HOSTILE), graphs.peer(3, graphs.HOSTILE))
+    code, out, err = ask(twins, "show", graphs.HOSTILE)
+    assert (code, out) == (EXIT_NO, "")
+    assert not HOSTILE_CHARACTERS & set(err)
+    assert "fits 2 peers" in err
+    for peer in twins.remote_peers:
+        assert peer.peer_key[:16] in err
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@sum"])
+def test_a_spreadsheet_runs_no_name(ask: Ask, name: str) -> None:
+    _, out, _ = ask(graphs.graph(graphs.peer(2, name)), "peers", "--csv")
+    assert f",'{name}," in out
+
+
+def test_in_a_blind_view_nobody_is_said_to_be_lost(ask: Ask) -> None:
+    graph = graphs.graph(
+        graphs.peer(2, "bob", presence=PeerPresence(PresenceState.LOST)),
+        view=View(ViewState.BLIND, graphs.NOW, "no link to any peer"),
+    )
+    _, out, err = ask(graph, "peers")
+    assert "last known" in out
+    assert "lost" not in out
+    assert "no link to any peer" in err
+    assert "last known" in ask(graph, "show", "bob")[1]
+
+
+def test_columns_stand_in_line_whatever_the_letters(ask: Ask) -> None:
+    wide = graphs.graph(graphs.peer(2, "日本語"), graphs.peer(3, "plain"), graphs.peer(4, "Zoë"))
+    _, out, _ = ask(wide, "peers")
+    assert len({cell_len(line[: line.index("pk1")]) for line in out.splitlines()[1:]}) == 1
+
+
+def test_nobody_is_an_empty_table(ask: Ask) -> None:
+    code, out, err = ask(graphs.empty(), "peers")
+    assert code == EXIT_DONE
+    assert out.count("\n") == 1
+    assert "none has been found yet" in err
+
+
+def test_who_is_not_there_is_said_with_the_reason(ask: Ask) -> None:
+    code, out, err = ask(graphs.empty(), "show", "nobody")
+    assert (code, out) == (EXIT_NO, "")
+    assert "no peer 'nobody' is known" in err
+    assert "none has been found yet" in err
+
+
+def test_peers_are_found_by_all_their_names() -> None:
+    graph = graphs.many()
+    for peer in (graph.local_peer, *graph.remote_peers):
+        for text in (
+            peer.peer_key,
+            peer.peer_key.upper(),
+            peer.peer_key[:12],
+            peer.peer_key[:12] + "…",  # as the table shows it
+            peer.short_id,
+        ):
+            assert find(graph, text) == [peer], text
+    assert find(graph, "relay") == [p for p in graph.remote_peers if p.device_name == "relay"]
+    assert find(graph, "RELAY") == []
+    assert find(graph, "") == [p for p in graph.remote_peers if not p.device_name]
+    assert find(graph, "pk1") == []
+    assert find(graph, "no such") == []

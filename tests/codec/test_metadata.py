@@ -143,7 +143,7 @@ def test_an_object_that_contains_itself_is_refused() -> None:
         ("NaN", "must be a JSON object, not a number", ""),
         ("", "line 1, column 1", ""),
         ('{"a": 1}\n{"b": 2}', "line 2, column 1", ""),
-        ('{\n  "a": 1,\n}', "line 3, column 1", ""),
+        ('{\n  "a": 1,\n  b: 2\n}', "line 3, column 3", ""),
         ('{"a": "\n"}', "line 1, column 8", ""),
         ("{'a': 1}", "line 1, column 2", ""),
         ('\ufeff{"a": 1}', "not valid JSON", ""),

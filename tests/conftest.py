@@ -26,7 +26,7 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     An engine that a test starts without a home of its own gets one in the test's folder.
     """
     for name in tuple(os.environ):
-        if name.startswith(("PRESENCE_", "TEXTUAL")):
+        if name.startswith(("PRESENCE_", "TEXTUAL")) and "SNAPSHOT" not in name:
             monkeypatch.delenv(name)
     for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM"):
         monkeypatch.delenv(name, raising=False)
@@ -45,6 +45,8 @@ def nothing_blocks() -> Iterator[None]:
     blockbuster = BlockBuster(["presence_core", "presence_tui"])
     for function in blockbuster.functions.values():
         function.can_block_in("presence_tui/widgets/json_area.py", "highlighting_works")
+        function.can_block_in("textual/_path.py", "_make_path_object_relative")
+        function.can_block_in("textual/css/stylesheet.py", {"read", "read_all", "_read"})
         function.can_block_in("textual/widgets/_text_area.py", {"__init__", "_set_document"})
     blockbuster.activate()
     yield
@@ -66,6 +68,7 @@ async def no_task_left(no_thread_left: None) -> AsyncIterator[None]:
     """Fail a test that leaves a task in its loop, or an asynchronous generator half read."""
     before = asyncio.all_tasks()
     yield
+    left: set[asyncio.Task[object]] = set()
     for _ in range(10):
         left = asyncio.all_tasks() - before - {asyncio.current_task()}
         if not left:

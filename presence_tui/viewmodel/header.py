@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from presence_core.codec.text import safe_text
-from presence_core.model import ConditionState, PresenceGraph, PresenceState
+from presence_core.model import ConditionState, PresenceGraph, PresenceState, ViewState
 from presence_tui.viewmodel.local_peer import mesh_words
 from presence_tui.viewmodel.page import Line, Page, Span, Tone, line, unbroken
 from presence_tui.viewmodel.words import condition_words, view_words
@@ -34,19 +34,26 @@ def _who(graph: PresenceGraph) -> Line:
 
 def _counts(graph: PresenceGraph) -> list[str | Span]:
     counts = graph.counts
+    return [
+        Span(unbroken(f"{counts.online} online"), Tone.STRONG),
+        "  ",
+        Span(unbroken(f"{counts.direct} direct")),
+        "  ",
+        Span(unbroken(f"{counts.verified} verified")),
+    ]
+
+
+def _gone(graph: PresenceGraph) -> list[str | Span]:
+    """Say how many are not here; in a blind view nobody is said to be lost: it may be us."""
     lost = sum(p.presence.state is PresenceState.LOST for p in graph.remote_peers)
     left = sum(p.presence.state is PresenceState.LEFT for p in graph.remote_peers)
-    parts: list[str | Span] = [
-        Span(unbroken(f"{counts.online} online"), Tone.STRONG),
-        " ",
-        Span(unbroken(f"{counts.direct} direct"), Tone.PLAIN),
-        " ",
-        Span(unbroken(f"{counts.verified} verified"), Tone.PLAIN),
-    ]
-    if lost:
-        parts += [" ", Span(unbroken(f"✗ {lost} lost"), Tone.BAD)]
+    parts: list[str | Span] = []
+    if lost and graph.view.state is ViewState.BLIND:
+        parts += [_GAP, Span(unbroken(f"? {lost} last known"), Tone.WARNING)]
+    elif lost:
+        parts += [_GAP, Span(unbroken(f"✗ {lost} lost"), Tone.BAD)]
     if left:
-        parts += [" ", Span(unbroken(f"○ {left} left"), Tone.DIM)]
+        parts += [_GAP, Span(unbroken(f"○ {left} left"), Tone.DIM)]
     return parts
 
 
@@ -55,6 +62,7 @@ def _how(graph: PresenceGraph) -> Line:
     parts: list[str | Span] = [Span("view ", Tone.DIM), Span(unbroken(words.text), words.tone)]
     if graph.view.reason:
         parts.append(f": {graph.view.reason}")
+    parts += _gone(graph)
     for condition in graph.conditions:
         name = _PARTS.get(condition.source)
         if name is not None and condition.source in ("lan", "mdns"):

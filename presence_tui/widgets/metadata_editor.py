@@ -187,7 +187,6 @@ class MetadataEditor(Vertical):
             self.notify("still sending the text before", markup=False)
         elif self._editing.last_check.error is not None:
             self.app.bell()
-            self.notify("not sent: not valid metadata", severity="error", markup=False)
             if self._editing.last_check.position is not None:
                 self._area.move_cursor(self._editing.last_check.position)
         else:

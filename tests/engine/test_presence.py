@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,10 @@ async def engines(
         ]
 
 
+def sees(graph: PresenceGraph, *, others: set[str]) -> bool:
+    return online(graph) == others
+
+
 def condition(graph: PresenceGraph, source: str) -> ConditionState:
     return next(c.state for c in graph.conditions if c.source == source)
 
@@ -57,7 +62,7 @@ async def test_three_engines_find_each_other(tmp_path: Path, mesh: MeshKey) -> N
             (bob, {"alice", "carol"}),
             (carol, {"alice", "bob"}),
         ):
-            graph = await until(engine, lambda g, o=others: online(g) == o)
+            graph = await until(engine, partial(sees, others=others))
             for peer in graph.remote_peers:
                 assert peer.presence.direct
                 assert peer.presence.hops == 1
@@ -129,7 +134,8 @@ async def test_refused_metadata_leaves_the_old_value(tmp_path: Path, mesh: MeshK
     for _ in range(16):
         deep = {"d": deep}
     async with Presence(config(tmp_path / "alice", mesh, metadata={"keep": True})) as alice:
-        for bad in (deep, {"n": float("nan")}, {1: 2}, ["no"], {"b": b"x"}):
+        wrong: list[Any] = [deep, {"n": float("nan")}, {1: 2}, ["no"], {"b": b"x"}]
+        for bad in wrong:
             with pytest.raises(MetadataError):
                 await alice.set_peer_metadata(bad)
         for text in ('{"a": 1, "a": 2}', "[1]", '{"n": NaN}', "{"):

@@ -1,0 +1,94 @@
+"""Every screen at three sizes, as pictures (SVG). Look at them before accepting a change:
+``pytest tests/snapshots --snapshot-update``, then the report, then the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from presence_core.model import PresenceGraph
+from presence_tui.app import PresenceApp
+from tests import canned
+
+SIZES = {"80x24": (80, 24), "120x36": (120, 36), "200x60": (200, 60)}
+SCENES: dict[str, Callable[[], PresenceGraph]] = {
+    "empty": canned.filling,
+    "one": canned.one,
+    "team": canned.team,
+    "many": canned.many,
+    "blind": canned.blind,
+    "hostile": canned.hostile,
+}
+
+
+def app_of(graph: PresenceGraph) -> PresenceApp:
+    return PresenceApp(canned.CannedSource(graph), now=lambda: canned.NOW)
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    """Let the app draw all it has, with a cursor that does not blink."""
+    for area in pilot.app.screen.query("TextArea, Input"):
+        area.cursor_blink = False  # type: ignore[attr-defined]
+    await pilot.pause()
+    await pilot.pause()
+
+
+def pressing(*keys: str) -> Callable[[Pilot[Any]], Any]:
+    async def run(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        await pilot.press(*keys)
+        await settle(pilot)
+
+    return run
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scene", SCENES)
+def test_scene(snap_compare: Any, scene: str, size: str) -> None:
+    assert snap_compare(app_of(SCENES[scene]()), terminal_size=SIZES[size], run_before=settle)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("pane", ["2", "3", "4", "5"])
+def test_pane(snap_compare: Any, pane: str, size: str) -> None:
+    app = app_of(canned.blind())
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=pressing("down", pane))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_editor_with_an_error(snap_compare: Any, size: str) -> None:
+    async def run(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        await pilot.press("4", "ctrl+end", *', "x": NaN')
+        editor = pilot.app.screen.query_one("MetadataEditor")
+        while editor.checking:  # type: ignore[attr-defined]
+            await pilot.pause(0.01)
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+
+    assert snap_compare(app_of(canned.one()), terminal_size=SIZES[size], run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_help(snap_compare: Any, size: str) -> None:
+    app = app_of(canned.team())
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=pressing("question_mark"))
+
+
+def test_search(snap_compare: Any) -> None:
+    run = pressing("slash", *"role=medic")
+    assert snap_compare(app_of(canned.many()), terminal_size=(80, 24), run_before=run)
+
+
+def test_light(snap_compare: Any) -> None:
+    run = pressing("t")
+    assert snap_compare(app_of(canned.team()), terminal_size=(120, 36), run_before=run)
+
+
+def test_monochrome(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = app_of(canned.many())
+    assert snap_compare(app, terminal_size=(120, 36), run_before=settle)

@@ -341,3 +341,37 @@ async def test_an_observer_lives_on_when_its_handle_is_dropped(
         gc.collect()
         await alice.set_peer_metadata({"a": 1})
         await asyncio.wait_for(arrived.wait(), 10)
+
+
+async def test_a_full_peer_says_so_on_both_sides(
+    tmp_path: Path, mesh: MeshKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("presence_core.engine.admission.MAX_LINKS", 1)
+    async with engines(tmp_path, mesh, "alice", "bob") as (alice, bob):
+        await until(alice, lambda g: "bob" in online(g))
+        await until(bob, lambda g: "alice" in online(g))
+        async with Presence(config(tmp_path / "carol", mesh)) as carol:
+            for engine in (alice, bob, carol):
+                await until(engine, lambda g: condition(g, "neighbours") is ConditionState.WARNING)
+            assert not online(carol.graph)
+
+
+async def test_a_static_address_is_dialled_and_a_dead_one_is_said(
+    tmp_path: Path, mesh: MeshKey
+) -> None:
+    server = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
+    dead = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    free = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
+    live = f"127.0.0.1:{free.sockets[0].getsockname()[1]}"
+    free.close()
+    await free.wait_closed()
+    async with (
+        Presence(config(tmp_path / "alice", mesh, listen=live)),
+        Presence(config(tmp_path / "bob", mesh, peers=(live, dead))) as bob,
+    ):
+        await until(bob, lambda g: online(g) == {"alice"})
+        graph = await until(bob, lambda g: condition(g, "static") is ConditionState.WARNING)
+        (said,) = [c for c in graph.conditions if c.source == "static"]
+        assert dead in (said.message or "")
+        assert live not in (said.message or "")
+    server.close()

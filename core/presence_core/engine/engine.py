@@ -162,9 +162,9 @@ class Engine:
             now=now,
             wall_ms=self._clock.wall_ms,
             rng=self._rng,
+            metadata=encode_metadata(self.metadata) if self.metadata else None,
             addresses=self._own_addresses,
         )
-        self._node.set_metadata(encode_metadata(self.metadata) if self.metadata else None, now)
         self.links = Links(
             identity,
             self._mesh,

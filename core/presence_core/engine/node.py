@@ -133,6 +133,7 @@ class Node:
         now: float,
         wall_ms: Callable[[], int],
         rng: random.Random,
+        metadata: bytes | None = None,
         addresses: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self.key = identity.peer_key
@@ -153,6 +154,7 @@ class Node:
         self._own = _Own(epoch)
         self._pacer = PublishPacer()
         self._output: list[Output] = []
+        self._take_metadata(metadata)
         self._publish(now)
 
     # -- what the engine tells
@@ -234,15 +236,17 @@ class Node:
 
     def set_metadata(self, data: bytes | None, now: float) -> None:
         """Publish other metadata, in its CBOR form; None publishes that there is none."""
-        old = self._own.metadata
-        self._own.metadata = self.bodies.put_own(data) if data is not None else None
-        if old == self._own.metadata:
-            return
-        self.metadata[self.key] = PeerBody(
-            data or b"", self._own.metadata.sha256 if self._own.metadata else None
-        )
-        self._pacer.request(now)
-        self.tick(now)
+        if self._take_metadata(data):
+            self._pacer.request(now)
+            self.tick(now)
+
+    def _take_metadata(self, data: bytes | None) -> bool:
+        own = self.bodies.put_own(data) if data is not None else None
+        if own == self._own.metadata:
+            return False
+        self._own.metadata = own
+        self.metadata[self.key] = PeerBody(data or b"", own.sha256 if own else None)
+        return True
 
     def tick(self, now: float) -> None:
         """Do what is due."""

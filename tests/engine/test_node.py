@@ -1,0 +1,238 @@
+"""The node without sockets: two or more of them, and hands that carry their messages."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from presence_core.codec import cbor
+from presence_core.codec.metadata import MAX_METADATA_BYTES, encode_metadata, metadata_size
+from presence_core.engine.node import Hangup, Node, NodeProfile, Send
+from presence_core.gossip.messages import Hello, Records
+from presence_core.gossip.record import sign_record
+from presence_core.handshake.events import ByeCode, MessageType
+from presence_core.identity.keys import Identity
+from presence_core.identity.mesh import MeshKey
+
+MESH = MeshKey.generate("test")
+WALL = 1_790_000_000_000
+
+
+class Field:
+    """Nodes, the links between them, and a clock in our hands."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.nodes: dict[str, Node] = {}
+        self.identities: dict[str, Identity] = {}
+        self.ends: dict[tuple[str, int], tuple[str, int]] = {}
+        self.hung_up: list[tuple[str, ByeCode]] = []
+        self._next_link = 1
+
+    def add(self, name: str, identity: Identity | None = None, epoch: int = WALL) -> Node:
+        identity = identity or Identity.generate()
+        self.identities[name] = identity
+        node = self.nodes[name] = Node(
+            identity,
+            MESH,
+            NodeProfile(name, "Linux", "0"),
+            epoch=epoch,
+            now=self.now,
+            wall_ms=lambda: WALL + int(self.now * 1000),
+            rng=random.Random(7),
+        )
+        return node
+
+    def link(self, one: str, other: str) -> tuple[int, int]:
+        ends = (self._next_link, self._next_link + 1)
+        self._next_link += 2
+        a, b = self.nodes[one], self.nodes[other]
+        hello_a, hello_b = Hello.decode(a.hello()), Hello.decode(b.hello())
+        self.ends[one, ends[0]] = (other, ends[1])
+        self.ends[other, ends[1]] = (one, ends[0])
+        assert a.link_up(ends[0], b.key, 1, hello_b, self.now)
+        assert b.link_up(ends[1], a.key, 1, hello_a, self.now)
+        self.settle()
+        return ends
+
+    def cut(self, one: str, link: int) -> None:
+        other, far = self.ends.pop((one, link))
+        del self.ends[other, far]
+        self.nodes[one].link_down(link, self.now)
+        self.nodes[other].link_down(far, self.now)
+        self.settle()
+
+    def settle(self) -> None:
+        """Carry messages until there are none."""
+        busy = True
+        while busy:
+            busy = False
+            for name, node in self.nodes.items():
+                node.tick(self.now)
+                for item in node.take_output():
+                    busy = True
+                    self._carry(name, item)
+
+    def _carry(self, name: str, item: Send | Hangup) -> None:
+        if isinstance(item, Hangup):
+            self.hung_up.append((name, item.code))
+        elif (name, item.link) in self.ends:
+            other, far = self.ends[name, item.link]
+            self.nodes[other].message(far, item.type, item.body, self.now)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, as the nodes ask to be called."""
+        end = self.now + seconds
+        while (due := min(node.next_time() for node in self.nodes.values())) <= end:
+            self.now = max(self.now, due)
+            self.settle()
+        self.now = end
+        self.settle()
+
+
+@pytest.fixture
+def field() -> Field:
+    field = Field()
+    field.add("alice")
+    field.add("bob")
+    return field
+
+
+def test_neighbours_learn_each_others_records_and_edges(field: Field) -> None:
+    field.link("alice", "bob")
+    field.wait(1)
+    alice, bob = field.nodes["alice"], field.nodes["bob"]
+    entry = alice.table.get(bob.key)
+    assert entry is not None
+    assert entry.record.name == "bob"
+    assert [edge.key for edge in entry.record.edges] == [alice.key]
+    assert alice.table.root() == bob.table.root()
+
+
+@pytest.mark.parametrize("size", [40, 20_000, MAX_METADATA_BYTES])
+def test_metadata_of_every_size_arrives_before_and_after_the_link(field: Field, size: int) -> None:
+    around = metadata_size({"a": "x" * size}) - size
+    data = encode_metadata({"a": "x" * (size - around)})
+    alice, bob = field.nodes["alice"], field.nodes["bob"]
+    alice.set_metadata(data, field.now)
+    field.wait(1)
+    field.link("alice", "bob")
+    assert bob.metadata[alice.key].value == data
+    bob.set_metadata(data[:-1] + b"y", field.now)
+    field.wait(10)
+    assert alice.metadata[bob.key].value == data[:-1] + b"y"
+    assert not alice.awaits_bodies()
+
+
+def test_metadata_that_is_taken_back_is_gone(field: Field) -> None:
+    field.link("alice", "bob")
+    alice, bob = field.nodes["alice"], field.nodes["bob"]
+    alice.set_metadata(encode_metadata({"a": 1}), field.now)
+    field.wait(10)
+    assert alice.key in bob.metadata
+    alice.set_metadata(None, field.now)
+    field.wait(10)
+    assert alice.key not in bob.metadata
+
+
+def test_a_lost_link_leaves_the_record_and_changes_our_own(field: Field) -> None:
+    link, _ = field.link("alice", "bob")
+    field.wait(1)
+    field.cut("alice", link)
+    field.wait(10)
+    alice, bob = field.nodes["alice"], field.nodes["bob"]
+    own = alice.table.get(alice.key)
+    assert own is not None
+    assert own.record.edges == ()
+    assert alice.table.get(bob.key) is not None
+
+
+def test_leaving_tells_every_neighbour(field: Field) -> None:
+    field.link("alice", "bob")
+    field.nodes["bob"].leave(field.now)
+    field.settle()
+    entry = field.nodes["alice"].table.get(field.nodes["bob"].key)
+    assert entry is not None
+    assert entry.record.leaving
+    assert ("bob", ByeCode.LEAVING) in field.hung_up
+
+
+def test_a_newer_record_of_our_own_key_makes_us_jump_above_it(field: Field) -> None:
+    identity = field.identities["alice"]
+    field.link("alice", "bob")
+    ahead = sign_record(identity, MESH, epoch=WALL + 5, seq=9, issued_at=1, name="before")
+    alice = field.nodes["alice"]
+    link = next(iter(alice.links))
+    alice.message(link, MessageType.RECORDS, Records(((0, ahead.raw),)).encode(), field.now)
+    field.wait(10)
+    assert alice.own_epoch == WALL + 6
+    entry = field.nodes["bob"].table.get(alice.key)
+    assert entry is not None
+    assert entry.record.epoch == WALL + 6
+    assert entry.record.name == "alice"
+
+
+def test_a_record_that_cannot_be_verified_changes_nothing_and_ends_the_link(field: Field) -> None:
+    link, _ = field.link("alice", "bob")
+    alice = field.nodes["alice"]
+    carol = Identity.generate()
+    foreign = sign_record(carol, MeshKey.generate("x"), epoch=1, seq=1, issued_at=1, name="carol")
+    root = alice.table.root()
+    alice.message(link, MessageType.RECORDS, Records(((0, foreign.raw),)).encode(), field.now)
+    field.settle()
+    assert alice.table.root() == root
+    assert ("alice", ByeCode.PROTOCOL) in field.hung_up
+
+
+def test_a_hello_with_somebody_elses_record_is_refused(field: Field) -> None:
+    field.add("carol")
+    alice, bob, carol = (field.nodes[name] for name in ("alice", "bob", "carol"))
+    hello = Hello.decode(carol.hello())
+    assert not alice.link_up(1, bob.key, 1, hello, field.now)
+    assert bob.key not in {link.key for link in alice.links.values()}
+    assert alice.take_output()[-1] == Hangup(
+        1, ByeCode.PROTOCOL, "Hello with a record of somebody else"
+    )
+
+
+def test_records_are_refreshed_before_they_expire_and_dropped_after(field: Field) -> None:
+    link, _ = field.link("alice", "bob")
+    alice, bob = field.nodes["alice"], field.nodes["bob"]
+    field.wait(2 * 3_600)
+    entry = alice.table.get(bob.key)
+    assert entry is not None
+    field.cut("alice", link)
+    field.wait(3_700)
+    assert alice.table.get(bob.key) is None
+    assert bob.key not in alice.sightings
+
+
+def test_messages_of_a_later_version_are_skipped(field: Field) -> None:
+    link, _ = field.link("alice", "bob")
+    field.nodes["alice"].message(link, 0x7F, b"whatever", field.now)
+    field.settle()
+    assert field.hung_up == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    kind=st.integers(0, 20),
+    body=st.binary(max_size=200)
+    | st.recursive(
+        st.integers(-5, 2**40) | st.binary(max_size=40) | st.text(max_size=5) | st.booleans(),
+        lambda inner: st.lists(inner, max_size=4),
+        max_leaves=8,
+    ).map(cbor.encode),
+)
+def test_nothing_that_a_neighbour_sends_raises_or_changes_the_table(kind: int, body: bytes) -> None:
+    field = Field()
+    field.add("alice")
+    field.add("bob")
+    link, _ = field.link("alice", "bob")
+    alice = field.nodes["alice"]
+    root = alice.table.root()
+    alice.message(link, kind, body, field.now)
+    assert alice.table.root() == root

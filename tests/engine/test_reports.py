@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from presence_core.engine.conditions import Conditions
+from presence_core.engine.reports import Reports
+from presence_core.handshake.events import ByeCode, Closed, CloseReason
+from presence_core.identity.keys import Identity
+from presence_core.model import Condition, ConditionState
+
+KEY = Identity.generate().peer_key
+
+
+class Board:
+    """Conditions, and reports that write on them."""
+
+    def __init__(self) -> None:
+        self.changes = 0
+        self.conditions = Conditions(lambda: datetime(2026, 11, 24, tzinfo=UTC), self._changed)
+        self.reports = Reports(self.conditions)
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def of(self, source: str) -> Condition:
+        return next(c for c in self.conditions.all() if c.source == source)
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board()
+
+
+def test_all_is_fine_at_first(board: Board) -> None:
+    assert {c.state for c in board.conditions.all()} == {ConditionState.OK}
+
+
+def test_saying_the_same_again_is_no_change(board: Board) -> None:
+    board.reports.foreign_adverts(2)
+    before = board.changes
+    board.reports.foreign_adverts(2)
+    assert board.changes == before
+
+
+def test_other_meshes_are_said_and_taken_back(board: Board) -> None:
+    board.reports.foreign_adverts(1)
+    assert board.of("mesh").message == "1 device of another mesh on this network"
+    assert board.of("mesh").hint is not None
+    board.reports.foreign_adverts(0)
+    assert board.of("mesh").state is ConditionState.OK
+
+
+def test_a_stranger_is_named_by_address(board: Board) -> None:
+    board.reports.stranger("192.0.2.7")
+    assert "192.0.2.7" in (board.of("mesh").message or "")
+
+
+def test_a_full_peer_is_said_until_it_lets_us_in(board: Board) -> None:
+    board.reports.closed(KEY, Closed(CloseReason.BYE, "full", ByeCode.FULL))
+    assert board.of("neighbours").state is ConditionState.WARNING
+    board.reports.admitted(KEY)
+    assert board.of("neighbours").state is ConditionState.OK
+
+
+@pytest.mark.parametrize("code", [ByeCode.DENIED, ByeCode.BLOCKED])
+def test_a_refusal_is_said_until_it_lets_us_in(board: Board, code: ByeCode) -> None:
+    board.reports.closed(KEY, Closed(CloseReason.BYE, "no", code))
+    assert "refuses this device" in (board.of("admission").message or "")
+    board.reports.admitted(KEY)
+    assert board.of("admission").state is ConditionState.OK
+
+
+def test_our_own_refusal_says_why(board: Board) -> None:
+    board.reports.denied(KEY, "medics only")
+    assert "medics only" in (board.of("admission").message or "")
+
+
+def test_a_clock_that_most_neighbours_contradict_is_said(board: Board) -> None:
+    board.reports.clocks([0.1, -0.2, 90_000.0])
+    assert board.of("clock").state is ConditionState.OK
+    board.reports.clocks([89_999.0, -0.2, 90_000.0])
+    assert "behind" in (board.of("clock").message or "")
+    board.reports.clocks([-4_000.0])
+    assert "ahead of" in (board.of("clock").message or "")
+    board.reports.clocks([])
+    assert board.of("clock").state is ConditionState.OK
+
+
+def test_a_configured_address_that_fails_is_said_with_the_reason(board: Board) -> None:
+    board.reports.static_failed("192.0.2.1:5", "no answer")
+    assert board.of("static").message == "192.0.2.1:5: no answer"
+    board.reports.static_works("192.0.2.1:5")
+    assert board.of("static").state is ConditionState.OK

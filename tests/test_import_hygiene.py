@@ -1,0 +1,96 @@
+"""What is loaded when: the proof at run time of what import-linter says of the text."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import presence_core
+from tests.support import loopback_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CORE = sorted(
+    module.name for module in pkgutil.walk_packages(presence_core.__path__, "presence_core.")
+)
+SCREEN = {"textual", "rich"}
+HEAVY = {"zeroconf", "bleak", "cryptography", "cbor2", "asyncio", "platformdirs", "segno"}
+
+
+_REPORT = """
+import json, pathlib, sys
+try:
+    exec(sys.argv[2])
+except SystemExit as end:
+    assert not end.code
+finally:
+    names = sorted({name.partition(".")[0] for name in sys.modules})
+    pathlib.Path(sys.argv[1]).write_text(json.dumps(names))
+"""
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Callable[[str], set[str]]:
+    """Run code in a fresh interpreter; return the top-level modules that are loaded then."""
+
+    def run(code: str) -> set[str]:
+        report = tmp_path / "report.json"
+        done = subprocess.run(
+            [sys.executable, "-c", _REPORT, str(report), code],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return set(json.loads(report.read_text()))
+
+    return run
+
+
+def command(*argv: str | Path) -> str:
+    """Return code that runs a command line in its own interpreter."""
+    return f"from presence_tui.cli import run; assert run({[str(word) for word in argv]!r}) == 0"
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert {"presence_core.presence", "presence_core.schema", "presence_core.model"} <= set(CORE)
+
+
+def test_the_engine_loads_no_screen(loaded: Callable[[str], set[str]]) -> None:
+    whole = loaded(f"import importlib; [importlib.import_module(name) for name in {CORE!r}]")
+    assert not whole & {*SCREEN, "presence_tui", "bleak"}
+
+
+@pytest.mark.parametrize("argv", [["--version"], ["version"], ["schema"], ["--help"]])
+def test_what_needs_no_engine_loads_next_to_nothing(
+    loaded: Callable[[str], set[str]], argv: list[str]
+) -> None:
+    assert not loaded(command(*argv)) & (SCREEN | HEAVY)
+
+
+def test_json_loads_no_screen_and_no_bluetooth(
+    loaded: Callable[[str], set[str]], tmp_path: Path
+) -> None:
+    common = ["--home", str(tmp_path), "--json", "--wait", "0"]
+    modules = loaded(command(*common, "--transport", "none"))
+    assert "cryptography" in modules  # the engine did run
+    assert not modules & {*SCREEN, "bleak", "zeroconf"}
+    address = ["--listen", "127.0.0.1:0", "--interface", loopback_name()]
+    modules = loaded(command(*common, "--transport", "lan", *address))
+    assert "zeroconf" in modules
+    assert not modules & {*SCREEN, "bleak"}
+
+
+def test_files_of_the_home_need_no_network(
+    loaded: Callable[[str], set[str]], tmp_path: Path
+) -> None:
+    for argv in (["key", "show"], ["mesh", "new"], ["metadata", "get"]):
+        modules = loaded(command(*argv, "--home", tmp_path))
+        assert not modules & {*SCREEN, "bleak", "zeroconf"}, argv

@@ -1,0 +1,144 @@
+"""The dashboard as a process in a terminal: how it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from typing import TYPE_CHECKING, Self
+
+import pytest
+
+from presence_tui.output import EXIT_CANNOT
+from tests.cli.command import COMMAND, NOWHERE, environment
+from tests.support import PATIENCE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
+"""What a program writes to begin and to end a screen of its own."""
+
+
+class Terminal:
+    """A program in a terminal of 80 by 24."""
+
+    def __init__(self, *argv: str) -> None:
+        self._controller, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.before = termios.tcgetattr(terminal)
+        self.terminal = terminal
+        self.process = subprocess.Popen(
+            argv,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+            env=environment(TERM="xterm-256color"),
+        )
+        self.written = b""
+
+    def read_until(self, text: bytes) -> None:
+        patience = PATIENCE
+        while text not in self.written:
+            if self.process.poll() is not None:
+                patience = 0.0  # what is not there by now will not come
+            ready, _, _ = select.select([self._controller], [], [], min(patience, 0.2))
+            patience -= 0.2
+            if ready:
+                self.written += os.read(self._controller, 65_536)
+            else:
+                assert patience > 0, self.written[-2_000:]
+
+    def press(self, keys: str) -> None:
+        os.write(self._controller, keys.encode())
+
+    def finish(self) -> tuple[int, str]:
+        """Wait for the end; return the exit code and what was written after the screen."""
+        self.read_until(LEAVE)
+        while self.process.poll() is None or select.select([self._controller], [], [], 0)[0]:
+            if select.select([self._controller], [], [], 0.05)[0]:
+                self.written += os.read(self._controller, 65_536)
+        after = self.written.rpartition(LEAVE)[2]
+        assert termios.tcgetattr(self.terminal) == self.before
+        return self.process.returncode, after.decode()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+        os.close(self._controller)
+        os.close(self.terminal)
+
+
+def dashboard(home: Path) -> Terminal:
+    return Terminal(*COMMAND, "--home", str(home), "--name", "field-laptop", *NOWHERE)
+
+
+def test_q_ends_it(tmp_path: Path) -> None:
+    with dashboard(tmp_path) as terminal:
+        terminal.read_until(b"field-laptop")
+        terminal.press("q")
+        code, after = terminal.finish()
+        assert code == 0
+        assert "Traceback" not in after
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_in_order(tmp_path: Path, number: int) -> None:
+    with dashboard(tmp_path) as terminal:
+        terminal.read_until(b"field-laptop")
+        terminal.process.send_signal(number)
+        code, after = terminal.finish()
+        assert code == 0
+        assert "Traceback" not in after
+
+
+_CRASH = """
+import sys
+from presence_tui import app, cli
+def broken(self, message):
+    secret = "mk1secret"
+    raise RuntimeError("a bug of the screen")
+app.PresenceApp.on_graph_arrived = broken
+sys.exit(cli.run(sys.argv[1:]))
+"""
+
+
+def test_a_bug_of_the_screen_is_one_line_and_a_log(tmp_path: Path) -> None:
+    """Textual alone would print a traceback with every local variable."""
+    argv = [sys.executable, "-c", _CRASH, "--home", str(tmp_path), *NOWHERE]
+    with Terminal(*argv) as terminal:
+        terminal.read_until(ENTER)
+        code, after = terminal.finish()
+    assert code == EXIT_CANNOT
+    assert "mk1secret" not in terminal.written.decode(errors="replace")
+    assert "Traceback" not in after
+    (line,) = [text for text in after.splitlines() if "presence-tui:" in text]
+    assert "internal error (RuntimeError: a bug of the screen)" in line
+    log = (tmp_path / "presence-tui.log").read_text()
+    assert "Traceback" in log
+    assert "a bug of the screen" in log
+
+
+def test_what_keeps_it_from_running_is_said_on_a_plain_screen(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("nmae = 'x'")
+    with dashboard(tmp_path) as terminal:
+        terminal.read_until(b"known: interfaces")
+        assert terminal.process.wait(PATIENCE) == EXIT_CANNOT
+    assert ENTER not in terminal.written

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from presence_core.gossip import bodies as bodies_module
+from presence_core.gossip.bodies import CHUNK_SECONDS, MAX_FETCHES, BodyStore
+from presence_core.gossip.messages import BodyChunk
+from presence_core.gossip.record import Body
+
+
+def body(data: bytes) -> Body:
+    return Body(hashlib.sha256(data).digest(), len(data))
+
+
+def fetch(store: BodyStore, sources: dict[int, BodyStore], now: float = 0.0) -> int:
+    """Carry chunks until nothing is asked for; return how many were."""
+    count = 0
+    while wants := store.wants(now):
+        for link, sha256, offset in wants:
+            chunk = sources[link].answer(sha256, offset)
+            if chunk is not None:
+                count += 1
+                store.receive_chunk(link, chunk)
+    return count
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.binary(min_size=1, max_size=131_072))
+def test_a_body_of_any_size_arrives_whole(data: bytes) -> None:
+    here, there = BodyStore(), BodyStore()
+    named = there.put(data)
+    here.announce(named, 1)
+    fetch(here, {1: there})
+    assert here.get(named.sha256) == data
+    assert here.next_time() == float("inf")
+
+
+def test_the_largest_body_takes_chunks_that_fit_a_message() -> None:
+    here, there = BodyStore(), BodyStore()
+    named = there.put(bytes(131_072))
+    here.announce(named, 1)
+    assert fetch(here, {1: there}) == 9
+    assert here.get(named.sha256) == bytes(131_072)
+
+
+def test_a_body_is_fetched_once_and_two_at_a_time() -> None:
+    here, there = BodyStore(), BodyStore()
+    names = [there.put(bytes([n]) * 100) for n in range(5)]
+    for named in names:
+        here.announce(named, 1)
+        here.announce(named, 2)
+    assert len(here.wants(0)) == MAX_FETCHES
+    assert here.wants(0) == []
+
+
+def test_a_silent_source_gives_way_to_the_next() -> None:
+    here, there = BodyStore(), BodyStore()
+    named = there.put(b"data")
+    here.announce(named, 1)
+    here.announce(named, 2)
+    assert here.wants(0) == [(1, named.sha256, 0)]
+    assert here.next_time() == CHUNK_SECONDS
+    assert here.wants(CHUNK_SECONDS) == [(2, named.sha256, 0)]
+    chunk = there.answer(named.sha256, 0)
+    assert chunk is not None
+    assert here.receive_chunk(2, chunk) == b"data"
+
+
+@pytest.mark.parametrize(
+    ("total", "data"), [(4, b"liar"), (5, b"data"), (4, b""), (4, b"data!"), (0, b"data")]
+)
+def test_a_source_that_lies_is_not_asked_again(total: int, data: bytes) -> None:
+    here, there = BodyStore(), BodyStore()
+    named = there.put(b"data")
+    here.announce(named, 1)
+    here.wants(0)
+    assert here.receive_chunk(1, BodyChunk(named.sha256, total, 0, data)) is None
+    here.announce(named, 1)
+    assert here.wants(0) == []
+    here.announce(named, 2)
+    fetch(here, {2: there})
+    assert here.get(named.sha256) == b"data"
+
+
+def test_chunks_that_nobody_asked_for_are_ignored() -> None:
+    here = BodyStore()
+    named = body(b"data")
+    chunk = BodyChunk(named.sha256, 4, 0, b"data")
+    assert here.receive_chunk(1, chunk) is None
+    here.announce(named, 1)
+    assert here.receive_chunk(1, chunk) is None
+    here.wants(0)
+    assert here.receive_chunk(2, chunk) is None
+    assert here.receive_chunk(1, BodyChunk(named.sha256, 4, 2, b"ta")) is None
+    assert here.receive_chunk(1, chunk) == b"data"
+
+
+def test_a_link_that_ends_in_the_middle_hands_over_to_another() -> None:
+    here, there = BodyStore(), BodyStore()
+    named = there.put(bytes(40_000))
+    here.announce(named, 1)
+    here.announce(named, 2)
+    ((link, sha256, offset),) = here.wants(0)
+    chunk = there.answer(sha256, offset)
+    assert chunk is not None
+    here.receive_chunk(link, chunk)
+    here.drop_link(link)
+    fetch(here, {2: there})
+    assert here.get(named.sha256) == bytes(40_000)
+
+
+def test_without_a_source_nothing_is_asked_for() -> None:
+    here = BodyStore()
+    here.announce(body(b"data"), 1)
+    here.drop_link(1)
+    assert here.wants(0) == []
+    assert here.next_time() == float("inf")
+
+
+def test_an_own_body_takes_the_place_of_the_one_before_and_stays() -> None:
+    store = BodyStore()
+    first = store.put_own(b"first")
+    second = store.put_own(b"second")
+    assert store.get(first.sha256) is None
+    store.forget(second.sha256)
+    assert store.get(second.sha256) == b"second"
+    assert store.put_own(b"second") == second
+    assert store.get(second.sha256) == b"second"
+
+
+def test_what_is_stored_is_bounded_and_our_own_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies_module, "MAX_STORED", 1_000)
+    store = BodyStore()
+    own = store.put_own(b"o" * 400)
+    for number in range(20):
+        store.put(bytes([number]) * 300)
+    assert store.get(own.sha256) is not None
+    assert sum(len(data) for data in store._stored.values()) <= 1_000
+
+
+def test_what_is_not_here_is_not_answered() -> None:
+    store = BodyStore()
+    named = store.put(b"data")
+    assert store.answer(b"x" * 32, 0) is None
+    assert store.answer(named.sha256, 4) is None
+    assert store.answer(named.sha256, 1) == BodyChunk(named.sha256, 4, 1, b"ata")

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from presence_core.gossip.pacing import DELAYS, QUIET_SECONDS, PublishPacer
+
+
+def publish_when_due(pacer: PublishPacer, now: float) -> float:
+    """Ask for publishing at ``now``, and do it when it is due; return when that was."""
+    pacer.request(now)
+    due = pacer.next_time()
+    assert due is not None
+    assert not pacer.due(due - 0.001) or due == now
+    assert pacer.due(due)
+    pacer.published(due)
+    return due
+
+
+def test_a_first_change_is_published_at_once() -> None:
+    assert publish_when_due(PublishPacer(), 5.0) == 5.0
+
+
+def test_changes_that_go_on_are_published_ever_more_slowly() -> None:
+    pacer = PublishPacer()
+    now = publish_when_due(pacer, 0.0)
+    pauses = []
+    for _ in range(6):
+        due = publish_when_due(pacer, now)
+        pauses.append(due - now)
+        now = due
+    assert pauses == [*DELAYS[1:], DELAYS[-1], DELAYS[-1]]
+
+
+def test_after_a_quiet_time_a_change_is_published_at_once_again() -> None:
+    pacer = PublishPacer()
+    for _ in range(5):
+        publish_when_due(pacer, 0.0)
+    now = 100.0 + QUIET_SECONDS
+    assert publish_when_due(pacer, now) == now
+
+
+def test_several_changes_before_publishing_are_one() -> None:
+    pacer = PublishPacer()
+    publish_when_due(pacer, 0.0)
+    for moment in (0.01, 0.1, 0.2):
+        pacer.request(moment)
+        assert pacer.next_time() == pytest.approx(0.25)
+
+
+def test_without_a_change_nothing_is_due() -> None:
+    pacer = PublishPacer()
+    assert pacer.next_time() is None
+    assert not pacer.due(1e9)

@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Wheels only: nothing is compiled here. (The one package without a wheel is pure Python.)
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	$(BIN)/python -m pip --disable-pip-version-check --quiet install --only-binary :all:
+	$(BIN)/python -m pip --disable-pip-version-check -qq install --only-binary :all:
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-network check format screenshots bench bench-short cold-start clean
@@ -74,5 +74,5 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	@$(PIP) --no-binary forbiddenfruit -e '.[test,check,screenshots]' >&2
+	@$(PIP) --no-binary forbiddenfruit --use-pep517 -e '.[test,check,screenshots]' >&2
 	@touch $(VENV)/.run $@

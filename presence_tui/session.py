@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from presence_tui import output
 from presence_tui.logs import keep_logs
-from presence_tui.output import EXIT_USAGE, CommandError
+from presence_tui.output import EXIT_CANNOT, EXIT_DONE, EXIT_NO, EXIT_USAGE, CommandError
 from presence_tui.settings import config_of, given_engine_flags, home_of
 
 if TYPE_CHECKING:
@@ -158,6 +158,20 @@ def say_view(graph: PresenceGraph) -> None:
         output.say("; ".join(text for text in (failed.message, failed.hint) if text))
     elif graph.view.reason:
         output.say(f"the view is {graph.view.state}: {graph.view.reason}")
+
+
+def conclude(graph: PresenceGraph, wanted: Wanted, *, met: bool) -> int:
+    """Return the exit code of an answer, and say why if it is not 0.
+
+    Whoever asked for nothing in particular is told when this device can see nobody.
+    """
+    if not met:
+        output.say(wanted.missed(graph))
+        return EXIT_NO
+    if broken(graph) is not None and not wanted.conditional:
+        say_view(graph)
+        return EXIT_CANNOT
+    return EXIT_DONE
 
 
 def run(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from presence_tui import output
 from presence_tui.session import (
-    broken,
+    conclude,
     engine,
     look,
     run,
-    say_view,
     unless_stopped,
     wanted_of,
     wanted_once,
@@ -37,13 +36,7 @@ async def _snapshot(args: argparse.Namespace, stop: asyncio.Event) -> int:
     wanted = wanted_once(args)
     graph, met = await look(args, stop)
     output.data(dumps(graph_to_json(graph), compact=args.compact))
-    if not met:
-        output.say(wanted.missed(graph))
-        return output.EXIT_NO
-    if broken(graph) is not None and not wanted.conditional:
-        say_view(graph)
-        return output.EXIT_CANNOT
-    return output.EXIT_DONE
+    return conclude(graph, wanted, met=met)
 
 
 async def _watch(args: argparse.Namespace, stop: asyncio.Event) -> int:
@@ -63,10 +56,7 @@ async def _watch(args: argparse.Namespace, stop: asyncio.Event) -> int:
         if not await unless_stopped(follow(), stop):
             return output.EXIT_DONE
         graph = presence.graph
-    if met:
-        return output.EXIT_DONE
-    output.say(wanted.missed(graph))
-    return output.EXIT_NO
+    return output.EXIT_DONE if met else conclude(graph, wanted, met=False)
 
 
 async def _print_changes(presence: Presence, wanted: Wanted, *, full: bool) -> None:

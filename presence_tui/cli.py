@@ -259,6 +259,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.error("--watch goes with --json, and with no command")
     if args.full and not args.watch:
         parser.error("--full goes with --watch")
+    if args.json and getattr(args, "csv", False):
+        parser.error("--csv does not go with --json")
     return args
 
 

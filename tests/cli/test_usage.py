@@ -70,6 +70,7 @@ def test_help_is_data(argv: list[str]) -> None:
         ["peers", "--sort", "luck"],
         ["peers", "--identity", "believed"],
         ["peers", "--json", "--csv"],
+        ["--json", "peers", "--csv"],
         ["metadata", "set"],
         ["mesh", "join", "mk1secret"],
     ],

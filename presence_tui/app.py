@@ -12,7 +12,7 @@ from presence_tui.messages import GraphArrived
 from presence_tui.screens.help import HelpScreen
 from presence_tui.screens.main import PANES, MainScreen
 from presence_tui.themes import DARK, LIGHT, THEMES
-from presence_tui.viewmodel.table import SORTS, Show
+from presence_tui.viewmodel.rows import SORTS, Show
 from presence_tui.widgets.local_peer import LocalPeerPane
 from presence_tui.widgets.peer_key import PeerKeyPane
 
@@ -43,6 +43,7 @@ class PresenceApp(App[int]):
     CSS_PATH: ClassVar[list[str | PurePath]] = ["screens/main.tcss", "screens/help.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", id="app.help"),
+        Binding("f1", "help", "Help", show=False, id="app.help-anywhere"),
         Binding("ctrl+p", "command_palette", "Commands", key_display="^p", id="app.commands"),
         Binding("t", "toggle_theme", "Theme", show=False, id="app.theme"),
         Binding("q", "quit", "Quit", id="app.quit"),
@@ -109,6 +110,8 @@ class PresenceApp(App[int]):
             yield SystemCommand(
                 f"Show {show} peers", "filter the table", lambda s=show: main.set_show(s)
             )
+        yield SystemCommand("Reverse the order", "of the table", main.action_reverse)
+        yield SystemCommand("Zoom", "this pane over the whole screen, or back", main.action_zoom)
         yield SystemCommand("Search", "in names, keys, states, metadata", main.action_search)
         key = main.query_one(PeerKeyPane)
         yield SystemCommand("Copy peer key", "of the selected peer", key.action_copy_key)

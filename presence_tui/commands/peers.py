@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from presence_core.codec.text import safe_block, safe_text
 from presence_core.schema import dumps, peers_to_json, time_to_json
 from presence_tui import output
-from presence_tui.session import look, run, say_view, wanted_once
+from presence_tui.session import broken, conclude, look, run, say_view, wanted_once
 from presence_tui.viewmodel.moments import ago
-from presence_tui.viewmodel.table import is_blind, rtt_of
+from presence_tui.viewmodel.rows import rtt_of
+from presence_tui.viewmodel.table import is_blind
 
 if TYPE_CHECKING:
     import argparse
@@ -51,11 +52,9 @@ async def _peers(args: argparse.Namespace, stop: asyncio.Event) -> int:
     else:
         moment = now()
         output.data(_table([COLUMNS, *(_cells(peer, graph, moment) for peer in chosen)]))
-        say_view(graph)
-    if not met:
-        output.say(wanted_once(args).missed(graph))
-        return output.EXIT_NO
-    return output.EXIT_DONE
+        if met and broken(graph) is None:
+            say_view(graph)
+    return conclude(graph, wanted_once(args), met=met)
 
 
 def _passes(peer: Peer, args: argparse.Namespace) -> bool:
@@ -161,10 +160,7 @@ async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:
         output.data(dumps(peers_to_json(graph, found), compact=args.compact))
     else:
         output.data(_describe(found[0], graph))
-    if not met:
-        output.say(wanted_once(args).missed(graph))
-        return output.EXIT_NO
-    return output.EXIT_DONE
+    return output.EXIT_DONE if met else conclude(graph, wanted_once(args), met=False)
 
 
 def _candidates(found: list[Peer]) -> str:

@@ -22,7 +22,7 @@ class HelpScreen(ModalScreen[None]):
     """Shows the help over the main screen; any of the usual keys closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "dismiss", "Close", id="help.close"),
+        Binding("escape,question_mark,q,enter,f1", "dismiss", "Close", id="help.close"),
     ]
 
     def compose(self) -> ComposeResult:

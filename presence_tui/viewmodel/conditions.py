@@ -40,7 +40,7 @@ def conditions_page(graph: PresenceGraph, now: datetime) -> Page:
         )
     ]
     if graph.view.reason:
-        lines.append(line(graph.view.reason, indent=2))
+        lines.append(line(safe_text(graph.view.reason, limit=400), indent=2))
     lines.append(BLANK)
     worst_first = sorted(graph.conditions, key=lambda c: (_ORDER.index(c.state), c.source))
     for condition in worst_first:

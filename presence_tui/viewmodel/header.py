@@ -2,78 +2,133 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from presence_core.codec.text import safe_text
-from presence_core.model import ConditionState, PresenceGraph, PresenceState, ViewState
+from presence_core.model import (
+    ConditionState,
+    IdentityStatus,
+    PresenceGraph,
+    PresenceState,
+    ViewState,
+)
 from presence_tui.viewmodel.local_peer import mesh_words
+from presence_tui.viewmodel.moments import stamp
 from presence_tui.viewmodel.page import Line, Page, Span, Tone, line, unbroken
-from presence_tui.viewmodel.words import condition_words, view_words
+from presence_tui.viewmodel.words import LAST_KNOWN, condition_words, view_words
 
-_GAP = "   "
-_PARTS = {"lan": "LAN", "mdns": "mDNS", "static": "addresses"}
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from presence_core.model import Peer
+
+_WAYS = {
+    "lan": "LAN",
+    "mdns": "mDNS",
+    "ble": "Bluetooth",
+    "websocket": "WebSocket",
+    "uplink": "server",
+}
+"""Conditions that are a way to other peers; every other one is a notice when it is not fine."""
+
+_TROUBLE = (ConditionState.WARNING, ConditionState.FAILED)
+_GAP = "  "
 
 
-def header_page(graph: PresenceGraph) -> Page:
-    """Return the header: who and where, how good the view is, how many, over what."""
-    return (_who(graph), _how(graph))
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Remote peers by kind. ``direct`` and ``verified`` are counted among those online."""
+
+    online: int = 0
+    direct: int = 0
+    verified: int = 0
+    lost: int = 0
+    left: int = 0
+
+
+def tally(peers: Iterable[Peer]) -> Tally:
+    """Count remote peers in one pass."""
+    kinds = Counter(
+        (p.presence.state, p.presence.direct, p.identity.status is IdentityStatus.VERIFIED)
+        for p in peers
+    )
+
+    def count(state: PresenceState, *, direct: bool = False, verified: bool = False) -> int:
+        return sum(
+            number
+            for (of, near, sure), number in kinds.items()
+            if of is state and near >= direct and sure >= verified
+        )
+
+    online = PresenceState.ONLINE
+    return Tally(
+        online=count(online),
+        direct=count(online, direct=True),
+        verified=count(online, verified=True),
+        lost=count(PresenceState.LOST),
+        left=count(PresenceState.LEFT),
+    )
+
+
+def header_page(graph: PresenceGraph, now: datetime) -> Page:
+    """Return the header: who, where and over what; how good the view is, and how many."""
+    return (_who(graph), _how(graph, now))
 
 
 def _who(graph: PresenceGraph) -> Line:
     word, tone, _ = mesh_words(graph.mesh)
     local = graph.local_peer
-    return line(
-        Span("mesh ", Tone.DIM),
+    parts: list[str | Span] = [
+        Span("mesh\u00a0", Tone.DIM),
         Span(unbroken(safe_text(graph.mesh.name, limit=32)), Tone.HEADING),
         Span(f"\u00a0{word}", tone),
         _GAP,
         Span(unbroken(safe_text(local.device_name, limit=32) or "(no name)"), Tone.STRONG),
-        Span(f"\u00a0{safe_text(local.short_id)}", Tone.KEY),
-        _GAP,
-        *_counts(graph),
-    )
-
-
-def _counts(graph: PresenceGraph) -> list[str | Span]:
-    counts = graph.counts
-    return [
-        Span(unbroken(f"{counts.online} online"), Tone.STRONG),
-        "  ",
-        Span(unbroken(f"{counts.direct} direct")),
-        "  ",
-        Span(unbroken(f"{counts.verified} verified")),
+        Span(f"\u00a0{safe_text(local.short_id, limit=16)}", Tone.KEY),
     ]
-
-
-def _gone(graph: PresenceGraph) -> list[str | Span]:
-    """Say how many are not here; in a blind view nobody is said to be lost: it may be us."""
-    lost = sum(p.presence.state is PresenceState.LOST for p in graph.remote_peers)
-    left = sum(p.presence.state is PresenceState.LEFT for p in graph.remote_peers)
-    parts: list[str | Span] = []
-    if lost and graph.view.state is ViewState.BLIND:
-        parts += [_GAP, Span(unbroken(f"? {lost} last known"), Tone.WARNING)]
-    elif lost:
-        parts += [_GAP, Span(unbroken(f"✗ {lost} lost"), Tone.BAD)]
-    if left:
-        parts += [_GAP, Span(unbroken(f"○ {left} left"), Tone.DIM)]
-    return parts
-
-
-def _how(graph: PresenceGraph) -> Line:
-    words = view_words(graph.view.state)
-    parts: list[str | Span] = [Span("view ", Tone.DIM), Span(unbroken(words.text), words.tone)]
-    if graph.view.reason:
-        parts.append(f": {graph.view.reason}")
-    parts += _gone(graph)
     for condition in graph.conditions:
-        name = _PARTS.get(condition.source)
-        if name is not None and condition.source in ("lan", "mdns"):
+        name = _WAYS.get(condition.source)
+        if name is not None:
             state = condition_words(condition.state)
             parts += [_GAP, Span(f"{name}\u00a0", Tone.DIM), Span(unbroken(state.text), state.tone)]
-    others = sum(
-        c.state in (ConditionState.WARNING, ConditionState.FAILED)
-        for c in graph.conditions
-        if c.source not in ("lan", "mdns")
-    )
-    if others:
-        noun = "notice" if others == 1 else "notices"
-        parts += [_GAP, Span(unbroken(f"! {others} {noun}: see conditions"), Tone.WARNING)]
+    troubles = [c.state for c in graph.conditions if c.state in _TROUBLE and c.source not in _WAYS]
+    if troubles:
+        noun = "notice" if len(troubles) == 1 else "notices"
+        failed = ConditionState.FAILED in troubles
+        sign, tone = ("✗", Tone.BAD) if failed else ("!", Tone.WARNING)
+        parts += [_GAP, Span(unbroken(f"{sign} {len(troubles)} {noun} (5)"), tone)]
     return line(*parts)
+
+
+def _how(graph: PresenceGraph, now: datetime) -> Line:
+    view = graph.view
+    words = view_words(view.state)
+    parts: list[str | Span] = [Span(unbroken(words.text), words.tone)]
+    if view.state in (ViewState.STALE, ViewState.BLIND):
+        parts.append(Span(unbroken(f" since {stamp(view.since, now)}"), Tone.DIM))
+    for count in _counts(graph):
+        parts += [_GAP, count]
+    if view.reason and view.state is not ViewState.CURRENT:
+        parts += [_GAP, unbroken(safe_text(view.reason, limit=160))]
+    return line(*parts)
+
+
+def _counts(graph: PresenceGraph) -> list[Span]:
+    peers = tally(graph.remote_peers)
+    if graph.view.state is ViewState.BLIND:
+        known = Span(unbroken(f"? {peers.online + peers.lost} last known"), LAST_KNOWN.tone)
+        counts = [known] if peers.online + peers.lost else []
+    else:
+        counts = [
+            Span(unbroken(f"{peers.direct:,} direct"), Tone.STRONG),
+            Span(unbroken(f"{peers.online:,} in mesh")),
+            Span(unbroken(f"{peers.verified:,} verified")),
+        ]
+        if peers.lost:
+            counts.append(Span(unbroken(f"✗ {peers.lost:,} lost"), Tone.BAD))
+    if peers.left:
+        counts.append(Span(unbroken(f"○ {peers.left:,} left"), Tone.DIM))
+    return counts

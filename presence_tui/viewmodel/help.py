@@ -5,28 +5,41 @@ from __future__ import annotations
 from presence_core.model import IdentityStatus, PresenceState, ViewState
 from presence_tui.viewmodel.identity import status_words
 from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, heading, line
-from presence_tui.viewmodel.words import LAST_KNOWN, view_words
+from presence_tui.viewmodel.words import LAST_KNOWN, LINKS, view_words
 
-_KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Everywhere",
         (
             ("1 2 3 4 5", "peers, identity, key, this device, conditions"),
-            ("tab", "next pane"),
-            ("esc", "back to the peers"),
+            ("tab shift+tab", "next pane, pane before"),
+            ("z", "this pane over the whole screen, or back"),
+            ("esc", "one step back: to the table, to all peers"),
             ("ctrl+p", "every command, by name"),
             ("t", "light or dark"),
-            ("?", "this help"),
-            ("q", "quit; the mesh sees that you left"),
+            ("? f1", "this help; f1 also while you type"),
+            ("q ctrl+q", "quit: the mesh sees that you left; ctrl+q also while you type"),
         ),
     ),
     (
         "Peers",
         (
-            ("↑ ↓ pgup pgdn", "choose a peer; the order is held meanwhile"),
-            ("/", "search in names, keys, states and metadata"),
+            ("↑ ↓ k j", "choose a peer; for 3 seconds after, the order is held"),
+            ("pgup pgdn", "a screenful up, down"),
+            ("home end g G", "the first peer, the last"),
+            ("enter", "to the details of the peer; so does a double click"),
+            ("/", "search; enter keeps it, esc clears it"),
             ("f", "all, online, direct, or missing peers only"),
-            ("s S", "sort by the next column; turn the order round"),
+            ("s S", "sort by the next column; turn the order round; or click a title"),
+        ),
+    ),
+    (
+        "What a search understands",
+        (
+            ("pump", "in names, keys, and what peers say of themselves"),
+            ("state:lost", "also hops:2 identity:verified trust:seen link:bluetooth os:linux"),
+            ("role:medic", "a key and a value of the metadata"),
+            ("!role:medic", "everybody else; all words must fit"),
         ),
     ),
     (
@@ -45,6 +58,8 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
 )
+"""Every key, by where it works."""
+
 _SEEN = {
     PresenceState.ONLINE: ("● online", Tone.GOOD, "reachable now, over confirmed links"),
     PresenceState.LEFT: ("○ left", Tone.DIM, "it said goodbye"),
@@ -62,7 +77,7 @@ _WIDTH = 16
 def help_page() -> Page:
     """Return the help."""
     lines: list[Line] = []
-    for title, keys in _KEYS:
+    for title, keys in KEYS:
         lines.append(heading(title))
         lines += [_row(Span(key.ljust(_WIDTH), Tone.KEY), what) for key, what in keys]
         lines.append(BLANK)
@@ -74,8 +89,9 @@ def help_page() -> Page:
     for state, what in _VIEWS.items():
         words = view_words(state)
         lines.append(_row(Span(words.text.ljust(_WIDTH), words.tone), what))
-    lines += [BLANK, heading("Links")]
-    lines.append(_row(Span("L─ B┄ W═ S≡".ljust(_WIDTH)), "LAN, Bluetooth, WebSocket, server"))
+    lines += [BLANK, heading("Links of our own")]
+    lines += [_row(Span(sign.ljust(_WIDTH)), name) for name, sign in LINKS.items()]
+    lines.append(_row(Span("X·".ljust(_WIDTH)), "a type that this version does not know"))
     lines += [BLANK, heading("Identity")]
     for status in IdentityStatus:
         status_word = status_words(status)

@@ -1,263 +1,198 @@
-"""The remote peer table without a screen: which rows, in which order, with which words."""
+"""The columns of the remote peer table, and what their cells say; no Textual."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, set_cell_size
 
 from presence_core.codec.text import safe_text
-from presence_core.model import Peer, PresenceGraph, PresenceState, ViewState
+from presence_core.model import PresenceGraph, ViewState
 from presence_tui.viewmodel.identity import status_words
 from presence_tui.viewmodel.moments import span_words
 from presence_tui.viewmodel.page import Span, Tone
-from presence_tui.viewmodel.words import link_words, presence_words
+from presence_tui.viewmodel.rows import Show, rtt_of, shown_name
+from presence_tui.viewmodel.words import LINKS_WIDTH, link_words, presence_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+    from datetime import datetime
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
+    from presence_core.model import Peer
+    from presence_tui.viewmodel.rows import Query, Row
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its key (also that of sorting), its title, its width in cells.
-
-    ``least`` is the width of the table from which the column is shown.
-    """
+    """A column: its key (also that of sorting), its title, its width in cells."""
 
     key: str
     title: str
     width: int
-    least: int = 0
     right: bool = False
 
 
-NAME = Column("name", "NAME", 14)
-"""Takes the width that the others leave."""
-
-COLUMNS = (
-    NAME,
+_NAME = Column("name", "NAME", 16)
+_PRESENCE = Column("presence", "PRESENCE", 8)
+_LAST_KNOWN_WIDTH = 12
+_RTT = Column("rtt", "RTT", 7, right=True)
+_VIA = Column("via", "VIA", 14)
+_ALWAYS = (
+    _NAME,
     Column("key", "KEY", 8),
-    Column("presence", "PRESENCE", 12),
+    _PRESENCE,
     Column("hops", "HOPS", 4, right=True),
-    Column("links", "LINKS", 6),
+    Column("links", "LINKS", LINKS_WIDTH),
     Column("identity", "IDENTITY", 16),
-    Column("rtt", "RTT", 8, least=72, right=True),
-    Column("changed", "CHANGED", 8, least=90, right=True),
-    Column("via", "VIA", 16, least=112),
 )
-SORTS = ("name", "presence", "hops", "identity", "rtt", "changed", "key")
+_WITH_ROOM = (_RTT, Column("changed", "CHANGED", 7, right=True), _VIA)
+"""In the order in which they are added as the table gets wider."""
+
+_MOST_NAME = 36
+_MOST_VIA = 48
+_MARK = 1
+_GAP = 1
+_IDENTITY_WORD = 14
 
 
-class Show(StrEnum):
-    """Which peers are in the table."""
+def columns_for(width: int, *, blind: bool = False) -> list[Column]:
+    """Return the columns for so many cells: before them one for the mark, after each a gap.
 
-    ALL = "all"
-    ONLINE = "online"
-    DIRECT = "direct"
-    MISSING = "missing"
-
-    def next(self) -> Show:
-        """Return the filter that follows."""
-        members = list(Show)
-        return members[(members.index(self) + 1) % len(members)]
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What the person wants to see."""
-
-    sort: str = "name"
-    reverse: bool = False
-    search: str = ""
-    show: Show = Show.ALL
-
-    def sorted_by(self, sort: str) -> Query:
-        """Return the query sorted by a column; by the same column again: the other way round."""
-        if sort == self.sort:
-            return replace(self, reverse=not self.reverse)
-        return replace(self, sort=sort, reverse=False)
-
-
-_ORDER = {PresenceState.ONLINE: 0, PresenceState.LOST: 1, PresenceState.LEFT: 2}
-
-_KEYS: dict[str, Callable[[Peer], Any]] = {
-    "name": lambda p: safe_text(p.device_name, limit=64).casefold(),
-    "key": lambda p: p.short_id,
-    "presence": lambda p: _ORDER[p.presence.state],
-    "hops": lambda p: 1_000_000 if p.presence.hops is None else p.presence.hops,
-    "identity": lambda p: str(p.identity.status),
-    "rtt": lambda p: float("inf") if (rtt := rtt_of(p)) is None else rtt,
-}
-
-
-def rtt_of(peer: Peer) -> float | None:
-    """Return the shortest round trip of our links to a peer, in milliseconds."""
-    return min((c.rtt_ms for c in peer.connections if c.rtt_ms is not None), default=None)
-
-
-class Rows:
-    """The rows of a table, kept up from graph to graph.
-
-    What is computed of a peer is kept as long as the peer is the same object.
+    A table of 65 cells has the six that are always there; the name takes what is left over.
     """
-
-    def __init__(self) -> None:
-        self._seen: dict[str, tuple[Peer, tuple[object, ...], datetime]] = {}
-        self._keys: dict[str, tuple[Peer, str, Any]] = {}
-        self._texts: dict[str, tuple[Peer, str]] = {}
-        self._first = True
-
-    def note(self, graph: PresenceGraph, now: datetime) -> None:
-        """Take notice of a graph: remembers when something about a peer changed that matters."""
-        seen = self._seen
-        fresh: dict[str, tuple[Peer, tuple[object, ...], datetime]] = {}
-        for peer in graph.remote_peers:
-            known = seen.get(peer.peer_key)
-            if known is not None and known[0] is peer:
-                fresh[peer.peer_key] = known
-                continue
-            facts = _facts(peer)
-            if known is not None and known[1] == facts:
-                fresh[peer.peer_key] = (peer, facts, known[2])
-            else:
-                began = peer.presence.first_seen if self._first else None
-                fresh[peer.peer_key] = (peer, facts, began or now)
-        self._seen = fresh
-        self._first = False
-
-    def changed_at(self, peer: Peer) -> datetime:
-        """Return when something about a peer changed last, as far as this table has seen."""
-        known = self._seen.get(peer.peer_key)
-        return known[2] if known is not None else _NEVER
-
-    def select(self, peers: Sequence[Peer], query: Query) -> list[Peer]:
-        """Return the peers that the query lets through, in its order."""
-        chosen = [peer for peer in peers if _shown(peer, query.show)]
-        if query.search:
-            words = query.search.casefold().split()
-            chosen = [p for p in chosen if all(word in self._text(p) for word in words)]
-        chosen.sort(key=lambda peer: self._key(peer, query.sort), reverse=query.reverse)
-        return chosen
-
-    def _key(self, peer: Peer, sort: str) -> tuple[Any, str]:
-        if sort == "changed":
-            return -self.changed_at(peer).timestamp(), peer.peer_key
-        known = self._keys.get(peer.peer_key)
-        if known is None or known[0] is not peer or known[1] != sort:
-            known = self._keys[peer.peer_key] = (peer, sort, _KEYS[sort](peer))
-        return known[2], peer.peer_key
-
-    def _text(self, peer: Peer) -> str:
-        """Return what a search looks in: name, keys, states, and what the peer says of itself."""
-        known = self._texts.get(peer.peer_key)
-        if known is None or known[0] is not peer:
-            parts = [
-                safe_text(peer.device_name),
-                peer.peer_key,
-                peer.short_id,
-                str(peer.presence.state),
-                str(peer.identity.status),
-                *(c.type for c in peer.connections),
-                *(f"{key}={value}" for key, value in list(peer.peer_metadata.items())[:50]),
-            ]
-            text = " ".join(parts).casefold()[:4_096]
-            known = self._texts[peer.peer_key] = (peer, text)
-        return known[1]
+    columns = list(_ALWAYS)
+    if blind:
+        columns[2] = replace(_PRESENCE, width=_LAST_KNOWN_WIDTH)
+    left = width - _MARK - sum(column.width + _GAP for column in columns)
+    for column in _WITH_ROOM:
+        if blind and column is _RTT:
+            continue
+        if left < column.width + _GAP:
+            break
+        columns.append(column)
+        left -= column.width + _GAP
+    wider = max(0, min(left, _MOST_NAME - _NAME.width))
+    columns[0] = replace(_NAME, width=_NAME.width + wider)
+    if columns[-1] is _VIA:
+        columns[-1] = replace(_VIA, width=min(_MOST_VIA, _VIA.width + left - wider))
+    return columns
 
 
-def _shown(peer: Peer, show: Show) -> bool:
-    match show:
-        case Show.ONLINE:
-            return peer.presence.state is PresenceState.ONLINE
-        case Show.DIRECT:
-            return peer.presence.direct
-        case Show.MISSING:
-            return peer.presence.state is not PresenceState.ONLINE
-    return True
-
-
-def _facts(peer: Peer) -> tuple[object, ...]:
-    """What counts as a change of a peer: not a measurement."""
-    return (
-        peer.presence.state,
-        peer.presence.hops,
-        peer.device_name,
-        peer.peer_metadata,
-        peer.peer_metadata_state,
-        peer.identity.status,
-        peer.trust,
-        frozenset(c.id for c in peer.connections if c.confirmed),
-    )
-
-
-def keep_order(old: Sequence[Peer], new: Sequence[Peer]) -> list[Peer]:
-    """Return the new rows in the old order, with newcomers at the end: nothing jumps."""
-    by_key = {peer.peer_key: peer for peer in new}
-    kept = [by_key.pop(peer.peer_key) for peer in old if peer.peer_key in by_key]
-    return kept + list(by_key.values())
-
-
-def columns_for(width: int) -> list[tuple[Column, int]]:
-    """Return the columns that a table of this width shows, with their widths."""
-    shown = [column for column in COLUMNS if width >= column.least]
-    fixed = sum(column.width + 1 for column in shown if column is not NAME)
-    name = max(NAME.width, min(40, width - fixed - 2))
-    return [(column, name if column is NAME else column.width) for column in shown]
+def title(column: Column, *, sort: str, reverse: bool) -> str:
+    """Return the title of a column in its width and its gap, with the sign of the order."""
+    arrow = ("▼" if reverse else "▲") if column.key == sort else " "
+    if column.right:
+        return column.title.rjust(column.width) + arrow
+    return f"{column.title}{arrow}".ljust(column.width + _GAP)
 
 
 @dataclass(frozen=True, slots=True)
 class CellContext:
-    """What a cell needs beside its peer."""
+    """What a cell needs beside its peer. ``names``: from a peer key to a name for the screen."""
 
     own_key: str
     blind: bool
     now: datetime
     names: Callable[[str], str]
-    """From a peer key to a name for the screen."""
 
 
-def cell(peer: Peer, column: str, rows: Rows, context: CellContext) -> Span:
+def cell(row: Row, column: Column, context: CellContext) -> Span:
     """Return what a cell says."""
-    match column:
+    peer = row.peer
+    match column.key:
         case "name":
-            name = safe_text(peer.device_name, limit=64)
+            name = shown_name(peer)
             return Span(name, Tone.STRONG) if name else Span("(no name)", Tone.DIM)
         case "key":
-            return Span(peer.short_id, Tone.KEY)
+            return Span(safe_text(peer.short_id, limit=16), Tone.KEY)
         case "presence":
             return presence_words(peer, blind=context.blind)
         case "hops":
             hops = peer.presence.hops
             return Span("-", Tone.DIM) if hops is None else Span(str(hops))
         case "via":
-            return Span(", ".join(context.names(key) for key in peer.presence.via), Tone.DIM)
+            return Span(via_words(peer, context.names, column.width), Tone.DIM)
         case "links":
-            return Span(link_words(peer.connections, context.own_key) or "-")
+            links = link_words(peer.connections, context.own_key)
+            return Span(links) if links else Span("-", Tone.DIM)
         case "identity":
             words = status_words(peer.identity.status)
-            return Span(f"{words.symbol} {words.word}", words.tone)
+            return Span(f"{words.symbol} {_short(words.word)}", words.tone)
         case "rtt":
             rtt = rtt_of(peer)
-            return Span("-", Tone.DIM) if rtt is None else Span(_milliseconds(rtt))
+            return Span("-", Tone.DIM) if rtt is None else Span(rtt_words(rtt))
         case _:
-            seconds = max(0.0, (context.now - rows.changed_at(peer)).total_seconds())
-            return Span(_short_span(seconds), Tone.DIM)
+            return Span(since_words(row.changed_at, context.now), Tone.DIM)
 
 
-def _milliseconds(rtt: float) -> str:
-    return f"{rtt:.1f} ms" if rtt < 100 else f"{rtt:.0f} ms"
+def via_words(peer: Peer, names: Callable[[str], str], width: int) -> str:
+    """Return over whom a distant peer is reached: one neighbour, and how many others could."""
+    via = peer.presence.via
+    if not via:
+        return ""
+    more = f" +{len(via) - 1}" if len(via) > 1 else ""
+    return fit(names(via[0]), width - len(more)).rstrip() + more
 
 
-def _short_span(seconds: float) -> str:
-    """Return a span in one unit: a table of moving seconds would never stand still."""
+def _short(word: str) -> str:
+    return word if len(word) <= _IDENTITY_WORD else word.split(maxsplit=1)[0]
+
+
+def rtt_words(rtt: float) -> str:
+    """Return a round trip of so many milliseconds in at most seven characters."""
+    if rtt < 100:
+        return f"{rtt:.1f} ms"
+    return f"{rtt:.0f} ms" if rtt < 1_000 else f"{rtt / 1_000:.1f} s"
+
+
+def since_words(moment: datetime, now: datetime) -> str:
+    """Return how long ago something was, in one unit: moving seconds would never stand still."""
+    seconds = max(0.0, (now - moment).total_seconds())
     if seconds < 5:
         return "now"
     if seconds < 60:
         return f"{seconds // 5 * 5:.0f} s"
     return " ".join(span_words(seconds).split()[:2])
+
+
+def asked_words(query: Query, *, count: int, of: int, held: bool) -> tuple[str, ...]:
+    """Return what there is to say about which rows are shown, from long to short."""
+    search = safe_text(" ".join(query.search.split()), limit=40)
+    only = "" if query.show is Show.ALL else str(query.show)
+    amount = f"{count:,}/{of:,}" if query.narrows else ""
+    return (
+        _joined(
+            " · ",
+            f"only {only}" if only else "",
+            f"search: {search}" if search else "",
+            f"{count:,} of {of:,}" if amount else "",
+            "order held while you move" if held else "",
+        ),
+        _joined(" · ", only, f"/{search}" if search else "", amount, "order held" if held else ""),
+        _joined(
+            " ",
+            only,
+            f"/{safe_text(search, limit=6)}" if search else "",
+            amount,
+            "held" if held else "",
+        ),
+        _joined(" ", amount, "held" if held else ""),
+        amount,
+    )
+
+
+def _joined(between: str, *words: str) -> str:
+    return between.join(filter(None, words))
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """Return text that is exactly so many cells wide, with an ellipsis where it was cut."""
+    size = cell_len(text)
+    if size > width:
+        return f"{set_cell_size(text, width - 1)}…"
+    padding = " " * (width - size)
+    return padding + text if right else text + padding
 
 
 def is_blind(graph: PresenceGraph) -> bool:

@@ -37,12 +37,15 @@ _CONDITION = {
     ConditionState.WARNING: Span("! warning", Tone.WARNING),
     ConditionState.FAILED: Span("✗ failed", Tone.BAD),
 }
-_LINKS = {"LAN": "L─", "Bluetooth": "B┄", "WebSocket": "W═", "Server": "S≡"}
+LINKS = {"LAN": "L─", "Bluetooth": "B┄", "WebSocket": "W═", "Server": "S≡"}
+"""Types of links, the strongest first: a letter, and a line that differs without colour."""
+
+LINKS_WIDTH = 6
 
 
 def presence_words(peer: Peer, *, blind: bool) -> Span:
-    """Return the presence of a peer. In a blind view nobody is said to be lost: it may be us."""
-    if blind and peer.presence.state is PresenceState.LOST:
+    """Return the presence of a peer. In a blind view nobody is online, nor lost: it may be us."""
+    if blind and peer.presence.state is not PresenceState.LEFT:
         return LAST_KNOWN
     return _PRESENCE[peer.presence.state]
 
@@ -58,8 +61,20 @@ def condition_words(state: ConditionState) -> Span:
 
 
 def link_words(connections: Iterable[Connection], own_key: str) -> str:
-    """Return our own links to a peer by type: a letter and a line of its own for each."""
+    """Return our own links to a peer by type: a letter and a line of its own for each.
+
+    A type that is not known has its first letter and a dot. At most :data:`LINKS_WIDTH` cells:
+    more than two stand close, more than three are counted.
+    """
     types = {c.type for c in connections if c.confirmed and own_key in (c.peer1, c.peer2)}
-    known = [text for name, text in _LINKS.items() if name in types]
-    unknown = sorted(types - _LINKS.keys())
-    return " ".join(known + [f"{safe_text(name, limit=6)}·" for name in unknown])
+    signs = [text for name, text in LINKS.items() if name in types]
+    signs += sorted({f"{_initial(name)}·" for name in types - LINKS.keys()})
+    if len(signs) <= 2:
+        return " ".join(signs)
+    return "".join(signs) if len(signs) == 3 else f"{signs[0]}{signs[1]}+{len(signs) - 2}"
+
+
+def _initial(name: str) -> str:
+    """Return the first letter of the name of an unknown type, one cell wide whatever it is."""
+    first = safe_text(name, limit=8)[:1].upper()
+    return first if first.isascii() and first.isalnum() else "?"

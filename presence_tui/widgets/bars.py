@@ -21,51 +21,67 @@ if TYPE_CHECKING:
     from textual import events
 
 
-class Bar(Widget):
-    """One line of parts that can be clicked."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a bar: its text, the name of its style, and what a click on it means."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"bar--key", "bar--label", "bar--active"}
+    text: str
+    style: str
+    meaning: str = ""
+
+
+class Bar(Widget):
+    """One line of parts that can be clicked, and a note at its right end."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "bar--key",
+        "bar--label",
+        "bar--active",
+        "bar--note",
+    }
     DEFAULT_CSS = """
     Bar {
         height: 1;
         background: $panel;
         & .bar--key { color: $text-accent; background: $panel; text-style: bold; }
         & .bar--label { color: $text-muted; background: $panel; }
-        & .bar--active { color: $text; background: $primary; text-style: bold; }
+        & .bar--active { color: $text-primary; background: $primary 25%; text-style: bold; }
+        & .bar--note { color: $text-accent; background: $panel; }
     }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._parts: list[tuple[str, str, str]] = []
-        self._places: list[tuple[int, int, str]] = []
+        self._parts: tuple[Part, ...] = ()
 
-    def set_parts(self, parts: list[tuple[str, str, str]]) -> None:
-        """Show parts, each a text, the name of its style, and what a click on it means."""
-        if parts == self._parts:
-            return
-        self._parts = parts
-        self._places = []
-        at = 0
-        for text, _, meaning in parts:
-            end = at + cell_len(text)
-            self._places.append((at, end, meaning))
-            at = end
-        self.refresh()
+    def set_parts(self, parts: Sequence[Part], note: str = "") -> None:
+        """Show parts from the left, and a note at the right."""
+        used = sum(cell_len(part.text) for part in parts)
+        room = self.size.width - used - cell_len(note)
+        shown = [*parts, Part(" " * max(0, room), "label")]
+        if note and room >= 0:
+            shown.append(Part(note, "note"))
+        if tuple(shown) != self._parts:
+            self._parts = tuple(shown)
+            self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Return the line."""
         segments = [
-            Segment(text, self.get_component_rich_style(f"bar--{style}"))
-            for text, style, _ in self._parts
+            Segment(part.text, self.get_component_rich_style(f"bar--{part.style}"))
+            for part in self._parts
         ]
         return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
 
     def on_click(self, event: events.Click) -> None:
-        """Tell which part was clicked."""
-        for start, end, meaning in self._places:
-            if start <= event.x < end and meaning:
-                self.chosen(meaning)
+        """Do what the part that was clicked means."""
+        end = 0
+        for part in self._parts:
+            end += cell_len(part.text)
+            if event.x < end:
+                if part.meaning:
+                    self.chosen(part.meaning)
                 return
 
     def chosen(self, meaning: str) -> None:
@@ -73,7 +89,7 @@ class Bar(Widget):
 
 
 class PaneBar(Bar):
-    """The panes, with the key of each; the active one stands out."""
+    """The panes, with the key of each; the active one stands out. At the right: what is shown."""
 
     @dataclass
     class Chosen(Message):
@@ -81,15 +97,25 @@ class PaneBar(Bar):
 
         pane: str
 
-    def show_panes(self, panes: Sequence[tuple[str, str]], active: str, note: str) -> None:
-        """Show (id, title) of each pane and a note at the end."""
-        parts = []
-        for number, (pane, title) in enumerate(panes, 1):
-            style = "active" if pane == active else "label"
-            parts += [(f" {number} {title} ", style, pane)]
-        if note:
-            parts.append((f"  {note}", "key", ""))
-        self.set_parts(parts)
+    def __init__(self, panes: Sequence[tuple[str, str]], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._panes = panes
+        self._active = ""
+        self._notes: Sequence[str] = ("",)
+
+    def show(self, active: str, notes: Sequence[str]) -> None:
+        """Mark a pane, and show the first of the notes (from long to short) that has room."""
+        self._active, self._notes = active, notes
+        parts = [
+            Part(f" {number} {title} ", "active" if pane == active else "label", pane)
+            for number, (pane, title) in enumerate(self._panes, 1)
+        ]
+        room = self.size.width - sum(cell_len(part.text) for part in parts) - 1
+        self.set_parts(parts, next((f"{note} " for note in notes if cell_len(note) < room), ""))
+
+    def on_resize(self) -> None:
+        """Choose the note for the new width."""
+        self.show(self._active, self._notes)
 
     def chosen(self, meaning: str) -> None:
         """Tell that a pane was clicked."""
@@ -111,31 +137,34 @@ class KeyHints(Bar):
         self.show_bindings()
 
     def show_bindings(self) -> None:
-        """Show the active bindings that have something to say."""
+        """Show the active bindings that have something to say, each once."""
         if not self.is_attached:
             return
-        parts: list[tuple[str, str, str]] = []
+        parts: list[Part] = []
         used = 0
-        shown = [
-            active.binding
-            for active in self.screen.active_bindings.values()
-            if active.binding.show and active.enabled
-        ]
-        for binding in shown:
-            key = self.app.get_key_display(binding)
-            width = cell_len(key) + cell_len(binding.description) + 3
-            if used + width > self.size.width:
+        seen: set[str] = set()
+        focused = self.screen.focused
+        for key, active in self.screen.active_bindings.items():
+            binding = active.binding
+            if not (binding.show and active.enabled) or binding.action in seen:
                 continue
-            used += width
-            parts += [
-                (f" {key} ", "key", binding.action),
-                (f"{binding.description} ", "label", binding.action),
+            # a text that is edited takes "/" for itself, which Textual knows of other characters
+            if focused is not None and focused.check_consume_key(key, binding.key_display):
+                continue
+            seen.add(binding.action)
+            hint = [
+                Part(f" {self.app.get_key_display(binding)} ", "key", key),
+                Part(f"{binding.description} ", "label", key),
             ]
+            used += sum(cell_len(part.text) for part in hint)
+            if used > self.size.width:
+                break
+            parts += hint
         self.set_parts(parts)
 
     def chosen(self, meaning: str) -> None:
-        """Run the action of the key that was clicked: one of our own bindings, always."""
-        focused = self.screen.focused
-        self.run_worker(
-            self.app.run_action(meaning, default_namespace=focused or self.screen), exclusive=True
-        )
+        """Do what the key that was clicked does."""
+        active = self.screen.active_bindings.get(meaning)
+        if active is not None:
+            action = self.app.run_action(active.binding.action, active.node)
+            self.run_worker(action, exclusive=True, exit_on_error=False)

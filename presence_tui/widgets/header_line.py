@@ -8,6 +8,9 @@ from presence_tui.viewmodel.header import header_page
 from presence_tui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from presence_core.model import PresenceGraph
 
 
@@ -21,11 +24,16 @@ class HeaderLine(Sheet):
         max-height: 4;
         padding: 0 1;
         background: $panel;
+        overflow-y: hidden;
         scrollbar-size: 0 0;
         scrollbar-gutter: auto;
     }
     """
 
+    def __init__(self, *, clock: Callable[[], datetime], id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._clock = clock
+
     def show(self, graph: PresenceGraph) -> None:
         """Show the header of a graph."""
-        self.show_page(header_page(graph))
+        self.show_page(header_page(graph, self._clock()))

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from presence_core.codec.text import safe_text
 from presence_tui.viewmodel.page import Span, Tone
+from presence_tui.viewmodel.rows import SORTS, Row, Rows, shown_name
 from presence_tui.viewmodel.table import (
-    SORTS,
     CellContext,
     Column,
-    Query,
-    Rows,
     cell,
     columns_for,
+    fit,
     is_blind,
-    keep_order,
+    title,
 )
 
 if TYPE_CHECKING:
@@ -37,18 +35,23 @@ if TYPE_CHECKING:
     from textual import events
 
     from presence_core.model import Peer, PresenceGraph
+    from presence_tui.viewmodel.rows import Query
 
 HOLD_SECONDS = 3.0
 """For so long after a move nothing is put into another order under the reader's eyes."""
 
+_TIMES_SECONDS = 5.0
+_RELEASE_SECONDS = 0.5
 _HEADER_ROWS = 1
 _CACHED_STRIPS = 512
+_MOVING = frozenset({"changed", "via"})
+"""Columns whose words depend on more than the peer: on the time, on other peers' names."""
 
 
 class PeerTable(ScrollView, can_focus=True):
     """One row a peer. The selection belongs to a peer key, never to a place in the list.
 
-    Feed it with :meth:`show`, change what is shown with :attr:`query`.
+    Feed it with :meth:`show`, change what is shown with :meth:`ask`. ``now`` is its clock.
     """
 
     @dataclass
@@ -57,7 +60,20 @@ class PeerTable(ScrollView, can_focus=True):
 
         peer: Peer | None
 
+    @dataclass
+    class Opened(Message):
+        """The person wants to know more about this peer."""
+
+        peer: Peer
+
+    @dataclass
+    class Arranged(Message):
+        """There is something new to say about which rows are shown: how many, by what, held."""
+
+    ALLOW_MAXIMIZE = False
+    ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "Details", id="table.open"),
         Binding("up,k", "move(-1)", "Up", show=False, id="table.up"),
         Binding("down,j", "move(1)", "Down", show=False, id="table.down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="table.page-up"),
@@ -103,185 +119,272 @@ order is held.
 
     def __init__(self, *, now: Callable[[], datetime], id: str | None = None) -> None:
         super().__init__(id=id)
-        self.query_now = Query()
-        self.peers: list[Peer] = []
-        """The rows, in order."""
-        self.held = False
-        """Whether the order is held while the person moves about."""
         self._now = now
-        self._graph: PresenceGraph | None = None
         self._rows = Rows()
-        self._index: dict[str, int] = {}
+        self._graph: PresenceGraph | None = None
         self._selected: str | None = None
-        self._moved_at = float("-inf")
+        self._chosen = False  # by the person, not because something has to be selected
+        self._moved_at: datetime | None = None
+        self._columns: list[Column] = []
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(_CACHED_STRIPS)
         self._styles: dict[str, Style] = {}
-        self._layout_width = -1
-        self._columns: list[tuple[Column, int]] = []
 
     # -- what it is told
 
     def show(self, graph: PresenceGraph) -> None:
-        """Show a graph; only what is in view and has changed is drawn anew."""
-        before = self._graph
-        self._graph = graph
+        """Show a graph; only lines that are in view and have changed are drawn anew."""
+        before, self._graph = self._graph, graph
         if before is None or before.remote_peers is not graph.remote_peers:
-            self._rows.note(graph, self._now())
+            painted = self._painted()
+            self._rows.take(graph.remote_peers, self._now())
             self._arrange()
+            self._repaint(painted)
         if before is None or is_blind(before) is not is_blind(graph):
-            self.refresh()
+            self._choose_columns()
 
-    def set_query(self, query: Query) -> None:
+    def ask(self, query: Query) -> None:
         """Show other rows, or in another order, at once."""
-        self.query_now = query
-        self._moved_at = float("-inf")
-        self._arrange()
+        self._moved_at = None
+        self._rows.ask(query)
+        self._arrange(keep=False)
         self.refresh()
+        self.post_message(self.Arranged())
 
-    def on_mount(self) -> None:
-        """Let relative times move on, and an order that was held be taken up again."""
-        self.set_interval(5.0, self._times_pass)
-        self.set_interval(0.5, self._release)
+    # -- what it knows
 
-    def _times_pass(self) -> None:
-        self.refresh()
+    @property
+    def asked(self) -> Query:
+        """What the person wants to see."""
+        return self._rows.query
 
-    def _release(self) -> None:
-        if self.held and not self._holding():
-            self._arrange()
+    @property
+    def peers(self) -> list[Peer]:
+        """The peers that are shown, in order."""
+        return [row.peer for row in self._rows.shown]
 
-    def _holding(self) -> bool:
-        return time.monotonic() - self._moved_at < HOLD_SECONDS
+    @property
+    def count(self) -> int:
+        """How many peers are shown."""
+        return len(self._rows.shown)
 
-    # -- rows
-
-    def _arrange(self) -> None:
-        """Put the rows in order, and keep the selected peer where it is on the screen."""
-        if self._graph is None:
-            return
-        visible_before = self._visible()
-        row_before = self._index.get(self._selected or "")
-        rows = self._rows.select(self._graph.remote_peers, self.query_now)
-        was_held, self.held = self.held, False
-        if self._holding() and self.peers:
-            held = keep_order(self.peers, rows)
-            self.held = any(a is not b for a, b in zip(held, rows, strict=True))
-            rows = held
-        count_before = len(self.peers)
-        self.peers = rows
-        self._index = {peer.peer_key: number for number, peer in enumerate(rows)}
-        if len(rows) != count_before:
-            self.virtual_size = Size(self.size.width, len(rows) + _HEADER_ROWS)
-        self._follow_selection(row_before)
-        if self._visible() != visible_before or was_held is not self.held:
-            self.refresh()
-
-    def _visible(self) -> list[int]:
-        """Name what is in view; peers that are the same objects look the same."""
-        top = self.scroll_offset.y
-        return [id(peer) for peer in self.peers[top : top + self.size.height]]
-
-    def _follow_selection(self, row_before: int | None) -> None:
-        row = self._index.get(self._selected or "")
-        if row is None:
-            if self.peers:
-                near = min(row_before or 0, len(self.peers) - 1)
-                self._select(self.peers[near])
-            elif self._selected is not None:
-                self._select(None)
-        elif row_before is not None and row != row_before:
-            self.scroll_to(y=self.scroll_offset.y + row - row_before, animate=False)
-
-    # -- selection
+    @property
+    def held(self) -> bool:
+        """Whether the order is held while the person moves about."""
+        return self._rows.held
 
     @property
     def selected(self) -> Peer | None:
         """The selected peer, as it is now."""
-        row = self._index.get(self._selected or "")
-        return None if row is None else self.peers[row]
+        row = self._row
+        return row.peer if row is not None else None
+
+    @property
+    def _row(self) -> Row | None:
+        row = self._rows.get(self._selected)
+        return row if row is not None and row.placed else None
+
+    # -- order and time
+
+    def on_mount(self) -> None:
+        """Let relative times move on, and an order that was held be taken up again."""
+        self.set_interval(_TIMES_SECONDS, self.refresh)
+        self.set_interval(_RELEASE_SECONDS, self._release)
+
+    def _release(self) -> None:
+        if not self._holding:
+            painted = self._painted()
+            self._arrange()
+            self._repaint(painted)
+
+    @property
+    def _holding(self) -> bool:
+        if self._moved_at is None:
+            return False
+        # a clock that was set back must not hold the order for hours
+        return 0 <= (self._now() - self._moved_at).total_seconds() < HOLD_SECONDS
+
+    def _person_moves(self) -> None:
+        self._moved_at = self._now()
+        self._chosen = True
+
+    def _arrange(self, *, keep: bool = True) -> None:
+        """Put the rows in order, with what the person looks at in its place on the screen."""
+        if not self._rows.stale:
+            return
+        top = self.scroll_offset.y
+        anchor, line = self._anchor(top)
+        held, count = self._rows.held, len(self._rows.shown)
+        kept = self._selected if keep and self._chosen else None
+        moved = self._rows.arrange(hold=self._holding, keep=kept)
+        if count != len(self._rows.shown):
+            self.virtual_size = Size(self.size.width, len(self._rows.shown) + _HEADER_ROWS)
+        if moved:
+            at = self._rows.position(anchor) if anchor is not None else None
+            if at is not None and self._chosen:
+                self._scroll(at - line)
+            self._select_something(top + line)
+        if held is not self._rows.held or count != len(self._rows.shown):
+            self.post_message(self.Arranged())
+
+    def _anchor(self, top: int) -> tuple[Row | None, int]:
+        """Return the row that the person looks at, and its line: selected, or first in view."""
+        shown = self._rows.shown
+        row = self._row
+        at = self._rows.position(row) if row is not None else None
+        if at is not None and top <= at < top + self._lines:
+            return row, at - top
+        return (shown[top], 0) if top < len(shown) else (None, 0)
+
+    def _select_something(self, near: int) -> None:
+        """See to it that a peer is selected when there is one."""
+        shown = self._rows.shown
+        row = self._row
+        if row is not None and not self._chosen:
+            at = self._rows.position(row)
+            if at is not None and not 0 <= at - self.scroll_offset.y < self._lines:
+                row = None  # nobody asked for it: rather one that is in view
+                near = self.scroll_offset.y
+        if row is None:
+            self._select(shown[min(near, len(shown) - 1)] if shown else None)
+
+    # -- selection
 
     def select(self, peer_key: str) -> None:
         """Select a peer by its key, and bring it into view."""
-        row = self._index.get(peer_key)
-        if row is not None:
-            self._select(self.peers[row])
-            self._show_row(row)
+        row = self._rows.get(peer_key)
+        at = self._rows.position(row) if row is not None else None
+        if at is not None:
+            self._person_moves()
+            self._select(row)
+            self._show_line(at)
 
-    def _select(self, peer: Peer | None) -> None:
-        key = peer.peer_key if peer is not None else None
+    def _select(self, row: Row | None) -> None:
+        key = row.peer.peer_key if row is not None else None
         if key == self._selected:
             return
+        self._rows.let_go(self._selected)
+        for one in (self._row, row):
+            self._refresh_row(one)
         self._selected = key
-        self.refresh()
-        self.post_message(self.Selected(peer))
+        self.post_message(self.Selected(row.peer if row is not None else None))
 
     def action_move(self, rows: int) -> None:
         """Select a peer some rows away."""
-        self._moved_at = time.monotonic()
-        if not self.peers:
+        self._person_moves()
+        shown = self._rows.shown
+        if not shown:
             return
-        row = self._index.get(self._selected or "", 0)
-        row = max(0, min(len(self.peers) - 1, row + rows))
-        self._select(self.peers[row])
-        self._show_row(row)
+        row = self._row
+        at = self._rows.position(row) if row is not None else None
+        at = max(0, min(len(shown) - 1, (at or 0) + rows))
+        self._select(shown[at])
+        self._show_line(at)
 
     def action_page(self, pages: int) -> None:
         """Select a peer one screenful away."""
-        self.action_move(pages * max(1, self.size.height - _HEADER_ROWS - 1))
+        self.action_move(pages * max(1, self._lines - 1))
 
     def action_to_end(self, direction: int) -> None:
         """Select the first or the last peer."""
-        self.action_move(direction * len(self.peers))
+        self.action_move(direction * len(self._rows.shown))
 
-    def _show_row(self, row: int) -> None:
-        rows_in_view = max(1, self.size.height - _HEADER_ROWS)
-        top = self.scroll_offset.y
-        if row < top:
-            self.scroll_to(y=row, animate=False)
-        elif row >= top + rows_in_view:
-            self.scroll_to(y=row - rows_in_view + 1, animate=False)
+    def action_open(self) -> None:
+        """Ask for the details of the selected peer."""
+        if self.selected is not None:
+            self.post_message(self.Opened(self.selected))
 
     def on_click(self, event: events.Click) -> None:
         """Select the peer that was clicked; a click on a title sorts by its column."""
         offset = event.get_content_offset(self)
         if offset is None:
             return
-        self._moved_at = time.monotonic()
+        self._person_moves()
         if offset.y < _HEADER_ROWS:
             self._sort_at(offset.x)
             return
-        row = self.scroll_offset.y + offset.y - _HEADER_ROWS
-        if row < len(self.peers):
-            self._select(self.peers[row])
+        at = self.scroll_offset.y + offset.y - _HEADER_ROWS
+        if at < len(self._rows.shown):
+            self._select(self._rows.shown[at])
+            if event.chain == 2:
+                self.action_open()
 
     def _sort_at(self, x: int) -> None:
         at = 1
-        for column, width in self._columns:
-            if at <= x < at + width and column.key in SORTS:
-                self.set_query(self.query_now.sorted_by(column.key))
+        for column in self._columns:
+            if at <= x <= at + column.width and column.key in SORTS:
+                self.ask(self.asked.sorted_by(column.key))
                 return
-            at += width + 1
+            at += column.width + 1
+
+    def on_mouse_move(self) -> None:
+        """Hold the order: somebody is about to click."""
+        self._moved_at = self._now()
 
     def on_mouse_scroll_down(self) -> None:
         """Hold the order while the person looks through the rows."""
-        self._moved_at = time.monotonic()
+        self._person_moves()
 
     def on_mouse_scroll_up(self) -> None:
         """Hold the order while the person looks through the rows."""
-        self._moved_at = time.monotonic()
+        self._person_moves()
 
-    # -- drawing
+    # -- which lines are in view
+
+    @property
+    def _lines(self) -> int:
+        """Lines for rows."""
+        return max(1, self.size.height - _HEADER_ROWS)
+
+    def _scroll(self, y: int) -> None:
+        self.scroll_to(y=max(0, y), animate=False, force=True)
+
+    def _show_line(self, at: int) -> None:
+        top = self.scroll_offset.y
+        if at < top:
+            self._scroll(at)
+        elif at >= top + self._lines:
+            self._scroll(at - self._lines + 1)
 
     def on_resize(self, event: events.Resize) -> None:
         """Choose the columns for the new width; keep the selected peer in view."""
+        self._choose_columns()
+        self.virtual_size = Size(event.size.width, len(self._rows.shown) + _HEADER_ROWS)
+        row = self._row
+        at = self._rows.position(row) if row is not None else None
+        if at is not None:
+            self._show_line(at)
+
+    def _choose_columns(self) -> None:
         width = self.scrollable_content_region.width
-        if width != self._layout_width:
-            self._layout_width = width
-            self._columns = columns_for(width)
-        self.virtual_size = Size(event.size.width, len(self.peers) + _HEADER_ROWS)
-        row = self._index.get(self._selected or "")
-        if row is not None:
-            self._show_row(row)
+        blind = self._graph is not None and is_blind(self._graph)
+        self._columns = columns_for(width, blind=blind)
+        self._strips.clear()
+        self.refresh()
+
+    def _painted(self) -> tuple[int, list[Peer]]:
+        """Return what is in view; peers that are the same objects look the same."""
+        top = self.scroll_offset.y
+        return top, [row.peer for row in self._rows.shown[top : top + self._lines]]
+
+    def _repaint(self, before: tuple[int, list[Peer]]) -> None:
+        """Draw the lines anew that are not what they were."""
+        after = self._painted()
+        if before[0] != after[0]:
+            return  # scrolled: everything is drawn anew in any case
+        for line, (old, new) in enumerate(zip_longest(before[1], after[1]), start=_HEADER_ROWS):
+            if old is not new:
+                self._refresh_line(line)
+
+    def _refresh_row(self, row: Row | None) -> None:
+        at = self._rows.position(row) if row is not None else None
+        if at is not None:
+            self._refresh_line(at - self.scroll_offset.y + _HEADER_ROWS)
+
+    def _refresh_line(self, line: int) -> None:
+        if _HEADER_ROWS <= line < self.size.height:
+            self.refresh(Region(0, line, self.size.width, 1))
+
+    # -- drawing
 
     def notify_style_update(self) -> None:
         """Forget what was drawn in other colours."""
@@ -298,15 +401,16 @@ order is held.
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """Return one row on the screen."""
+        """Return one line on the screen."""
         if y < _HEADER_ROWS:
             return self._header()
-        row = self.scroll_offset.y + y - _HEADER_ROWS
-        if row >= len(self.peers) or self._graph is None:
-            text = self._empty_words() if row == 1 and not self.peers else ""
-            strip = Strip([Segment(text, self._style("dim"))])
-            return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
-        return self._row(self.peers[row])
+        at = self.scroll_offset.y + y - _HEADER_ROWS
+        shown = self._rows.shown
+        if at < len(shown) and self._graph is not None:
+            return self._strip(shown[at], self._graph)
+        text = self._empty_words() if at == 1 and not shown else ""
+        strip = Strip([Segment(text, self._style("dim"))])
+        return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
 
     def _empty_words(self) -> str:
         if self._graph is None or not self._graph.remote_peers:
@@ -314,57 +418,51 @@ order is held.
         return "  no peer fits the search or the filter; esc clears them"
 
     def _header(self) -> Strip:
-        segments = [Segment(" ", self.rich_style)]
-        for column, width in self._columns:
-            title = column.title
-            if column.key == self.query_now.sort:
-                title += "▲" if self.query_now.reverse else "▼"
-            text = _fit(title, width, right=column.right)
-            segments.append(Segment(text + " ", self._style("header")))
-        return Strip(segments).adjust_cell_length(self.size.width).apply_style(self.rich_style)
+        query = self.asked
+        text = "".join(
+            title(column, sort=query.sort, reverse=query.reverse) for column in self._columns
+        )
+        strip = Strip([Segment(f" {text}", self._style("header"))])
+        return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
 
-    def _row(self, peer: Peer) -> Strip:
-        assert self._graph is not None
+    def _strip(self, row: Row, graph: PresenceGraph) -> Strip:
         context = CellContext(
-            own_key=self._graph.local_peer.peer_key,
-            blind=is_blind(self._graph),
+            own_key=graph.local_peer.peer_key,
+            blind=is_blind(graph),
             now=self._now(),
             names=self._name_of,
         )
-        spans = [cell(peer, column.key, self._rows, context) for column, _ in self._columns]
-        chosen = peer.peer_key == self._selected
-        key = (
-            peer,
-            context.blind,
-            chosen and self.has_focus,
-            chosen,
-            self._layout_width,
-            spans[-2:],
-        )
-        cached = self._strips.get(_hashable(key))
-        if cached is not None:
-            return cached
-        strip = self._draw(peer, spans, chosen=chosen)
-        self._strips[_hashable(key)] = strip
+        moving = {
+            column.key: cell(row, column, context)
+            for column in self._columns
+            if column.key in _MOVING
+        }
+        chosen = row.peer.peer_key == self._selected
+        key = (row.peer, chosen, chosen and self.has_focus, tuple(moving.values()))
+        strip = self._strips.get(key)
+        if strip is None:
+            spans = [moving.get(c.key) or cell(row, c, context) for c in self._columns]
+            gone = context.blind or row.peer.presence.hops is None
+            strip = self._strips[key] = self._draw(spans, chosen=chosen, gone=gone)
         return strip
 
-    def _draw(self, peer: Peer, spans: list[Span], *, chosen: bool) -> Strip:
+    def _draw(self, spans: list[Span], *, chosen: bool, gone: bool) -> Strip:
         under = self.rich_style
         if chosen:
             under += self._style("cursor" if self.has_focus else "cursor-blurred")
-        elif peer.presence.hops is None:
+        elif gone:
             under += self._style("gone")
         segments = [Segment("▌" if chosen else " ", self._style("heading"))]
-        for (column, width), span in zip(self._columns, spans, strict=True):
-            text = _fit(span.text, width, right=column.right)
-            segments.append(Segment(text + " ", self._style(str(span.tone))))
+        for column, span in zip(self._columns, spans, strict=True):
+            text = fit(span.text, column.width, right=column.right)
+            segments.append(Segment(f"{text} ", self._style(str(span.tone))))
         return Strip(segments).adjust_cell_length(self.size.width).apply_style(under)
 
     def _name_of(self, peer_key: str) -> str:
-        row = self._index.get(peer_key)
-        if row is not None:
-            return safe_text(self.peers[row].device_name, limit=24) or self.peers[row].short_id
-        return peer_key[:10] + "…"
+        row = self._rows.get(peer_key)
+        if row is None:
+            return f"{safe_text(peer_key, limit=12)}…"
+        return shown_name(row.peer) or row.peer.short_id
 
     def _style(self, name: str) -> Style:
         style = self._styles.get(name)
@@ -376,16 +474,3 @@ order is held.
                 style = Style(color=full.color, bold=full.bold, dim=full.dim, reverse=full.reverse)
             self._styles[name] = style
         return style
-
-
-def _hashable(key: tuple[object, ...]) -> tuple[object, ...]:
-    return tuple(tuple(part) if isinstance(part, list) else part for part in key)
-
-
-def _fit(text: str, width: int, *, right: bool = False) -> str:
-    """Return text that is exactly so many cells wide, with an ellipsis where it was cut."""
-    size = cell_len(text)
-    if size > width:
-        return set_cell_size(text, width - 1) + "…"
-    padding = " " * (width - size)
-    return padding + text if right else text + padding

@@ -79,7 +79,7 @@ def test_help(snap_compare: Any, size: str) -> None:
 
 
 def test_search(snap_compare: Any) -> None:
-    run = pressing("slash", *"role=medic")
+    run = pressing("slash", *"role:medic")
     assert snap_compare(app_of(canned.many()), terminal_size=(80, 24), run_before=run)
 
 

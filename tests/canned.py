@@ -16,7 +16,6 @@ from types import MappingProxyType
 from typing import Any
 
 from presence_core.codec.metadata import encode_metadata, parse_metadata_json
-from presence_core.engine.graph import ways_from
 from presence_core.identity.keys import Identity as Key
 from presence_core.identity.keys import peer_key_text, short_id
 from presence_core.model import (
@@ -129,12 +128,7 @@ def make_graph(
     local_name = changes.pop("local_name", "field-laptop")
     local_metadata = changes.pop("local_metadata", {"role": "lead", "team": "alpha"})
     connections = {c.id: c for c in map(_connection, links)}
-    adjacency: dict[bytes, set[bytes]] = {}
-    for link in links:
-        if link.confirmed:
-            adjacency.setdefault(raw_key(link.one), set()).add(raw_key(link.other))
-            adjacency.setdefault(raw_key(link.other), set()).add(raw_key(link.one))
-    ways = ways_from(raw_key(0), adjacency)
+    ways = _ways(links)
 
     def of(number: int) -> tuple[Connection, ...]:
         own = peer_key(number)
@@ -142,15 +136,15 @@ def make_graph(
 
     def presence(member: Member) -> PeerPresence:
         first = ago(member.first_seen)
-        way = ways.get(raw_key(member.number)) if member.gone is None else None
-        if way is None:
+        hops, via = ways.get(member.number, (None, ()))
+        if hops is None or member.gone is not None:
             state = PresenceState.LEFT if member.left else PresenceState.LOST
             return PeerPresence(state, first_seen=first, last_seen=ago(member.gone or 0))
         return PeerPresence(
             PresenceState.ONLINE,
-            direct=way.hops == 1,
-            hops=way.hops,
-            via=tuple(map(peer_key_text, way.via)) if way.hops > 1 else (),
+            direct=hops == 1,
+            hops=hops,
+            via=tuple(sorted(map(peer_key, via))) if hops > 1 else (),
             first_seen=first,
             last_seen=ago(1),
         )
@@ -188,6 +182,26 @@ def make_graph(
         "conditions": all_well(),
     }
     return PresenceGraph(**(fields | changes))
+
+
+def _ways(links: Sequence[Link]) -> dict[int, tuple[int, set[int]]]:
+    """Return how far everybody is over confirmed links, and over which neighbours."""
+    near: dict[int, set[int]] = {}
+    for link in links:
+        if link.confirmed:
+            near.setdefault(link.one, set()).add(link.other)
+            near.setdefault(link.other, set()).add(link.one)
+    ways: dict[int, tuple[int, set[int]]] = {0: (0, set())}
+    waiting = [0]
+    for number in waiting:
+        hops, via = ways[number]
+        for other in sorted(near.get(number, ())):
+            if other not in ways:
+                ways[other] = (hops + 1, set())
+                waiting.append(other)
+            if ways[other][0] == hops + 1:
+                ways[other][1].update(via or {other})
+    return ways
 
 
 def _connection(link: Link) -> Connection:

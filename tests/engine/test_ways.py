@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from presence_core.engine.graph import Way, edge_key, ways_from
+from presence_core.engine.edges import Way, edge_key, ways_from
 
 
 def adjacency(*edges: str) -> dict[bytes, set[bytes]]:

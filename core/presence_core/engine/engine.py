@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from presence_core._version import __version__
 from presence_core.codec.metadata import MetadataError, encode_metadata
 from presence_core.engine.conditions import Conditions
-from presence_core.engine.graph import GraphBuilder, LinkMeasure
+from presence_core.engine.graph import GraphBuilder
 from presence_core.engine.home import MetadataFile, mesh_of
 from presence_core.engine.lan import Lan
 from presence_core.engine.links import Clock, Links
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from presence_core.config import PresenceConfig
     from presence_core.engine.admission import ConnectionRequestHandler
+    from presence_core.engine.edges import LinkMeasure
     from presence_core.identity.mesh import MeshKey
     from presence_core.transports.stream import Stream
 
@@ -278,7 +279,6 @@ class Engine:
         self._assess_view(now)
         self._measure(now)
         self._sequence += 1
-        self._node.changed.clear()
         return self._builder.build(
             sequence=self._sequence,
             generated_at=_utc(),

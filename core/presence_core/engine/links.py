@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from presence_core.engine import admission
 from presence_core.engine.admission import Applicant, ConnectionRequestHandler
+from presence_core.engine.edges import LinkMeasure
 from presence_core.engine.gate import HandshakeGate
-from presence_core.engine.graph import LinkMeasure
 from presence_core.engine.link import Link
 from presence_core.engine.node import Node, Output, Send
 from presence_core.engine.targets import REFUSED_SECONDS, Target, Targets

@@ -19,6 +19,8 @@ MAX_TARGETS = 1_000
 MAX_DIALS = 16
 CROSSING_DELAY = 0.15
 """How long the end with the greater instance name leaves the dial to the other."""
+CROSSING_STEP = 0.02
+"""What each other target that waits for its first dial adds to that."""
 
 _BACKOFF_FIRST = 0.25
 _BACKOFF_LIMIT = 30.0
@@ -76,7 +78,7 @@ class Targets:
             # Both ends hear of each other at about the same time; the greater name waits a
             # little, so that one dial serves both.
             wait = hint.source == "mdns" and self.instance > hint.name
-            delay = CROSSING_DELAY * self._rng.uniform(1.0, 1.3) if wait else 0.0
+            delay = self._crossing_delay() if wait else 0.0
             self._targets[hint.name] = Target(hint.name, hint.source, hint.addresses, now + delay)
             return
         target.gone = False
@@ -85,6 +87,13 @@ class Targets:
             target.turn = 0
             if target.failures:
                 target.next_dial = now
+
+    def _crossing_delay(self) -> float:
+        """Leave the other end the longer, the more there is to dial: then both are busy."""
+        untried = sum(
+            not target.failures and not target.peer_key for target in self._targets.values()
+        )
+        return (CROSSING_DELAY + CROSSING_STEP * untried) * self._rng.uniform(1.0, 1.3)
 
     def withdrawn(self, name: str) -> None:
         """Forget an advert, unless its peer is linked or missed: then it is worth dialling."""

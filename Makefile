@@ -47,7 +47,7 @@ bench: $(VENV)/.dev  ## all benchmarks; those of networks need root
 	$(BIN)/python benchmarks/lan.py
 
 bench-short: $(VENV)/.dev  ## the quick form of the benchmarks
-	$(BIN)/python benchmarks/cold_start.py --short
+	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/table_bench.py --short
 	$(BIN)/python benchmarks/lan.py --short
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from presence_core.gossip import bodies as bodies_module
 from presence_core.gossip.bodies import CHUNK_SECONDS, MAX_FETCHES, BodyStore
-from presence_core.gossip.messages import BodyChunk
+from presence_core.gossip.messages import CHUNK_BYTES, MIN_CHUNK_BYTES, BodyChunk
 from presence_core.gossip.record import Body
 
 
@@ -84,6 +85,138 @@ def test_a_source_that_lies_is_not_asked_again(total: int, data: bytes) -> None:
     here.announce(named, 2)
     fetch(here, {2: there})
     assert here.get(named.sha256) == b"data"
+
+
+def test_bodies_that_are_never_sent_do_not_keep_others_from_coming() -> None:
+    here, changing, other = BodyStore(), BodyStore(), BodyStore()
+    names = [changing.put_own(bytes([number]) * 40_000) for number in range(6)]
+    for gone_or_last in names:  # all but the last are gone from there before we ask
+        here.announce(gone_or_last, 1)
+    named = other.put(b"data")
+    here.announce(named, 2)
+    now = 0.0
+    while now < float("inf"):
+        fetch(here, {1: changing, 2: other}, now)
+        now = here.next_time()
+    assert here.get(named.sha256) == b"data"
+    assert here.get(names[-1].sha256) is not None
+    assert not here._waiting
+    assert not here._running
+
+
+def test_a_source_that_was_silent_is_asked_again_when_it_names_the_body_anew() -> None:
+    here = BodyStore()
+    named = body(b"data")
+    here.announce(named, 1)
+    asked = [here.wants(round_ * CHUNK_SECONDS) for round_ in range(4)]
+    assert [len(wants) for wants in asked] == [1, 1, 0, 0]
+    here.announce(named, 1)
+    assert here.wants(4 * CHUNK_SECONDS) == [(1, named.sha256, 0)]
+
+
+def test_a_late_chunk_is_taken_and_its_double_is_not() -> None:
+    here, there = BodyStore(), BodyStore()
+    named = there.put(bytes(40_000))
+    here.announce(named, 1)
+    here.wants(0)
+    chunk = there.answer(named.sha256, 0)
+    assert chunk is not None
+    assert here.wants(CHUNK_SECONDS) == [(1, named.sha256, 0)]
+    here.receive_chunk(1, chunk)
+    assert here.wants(CHUNK_SECONDS) == [(1, named.sha256, CHUNK_BYTES)]
+    here.receive_chunk(1, chunk)
+    assert here.wants(CHUNK_SECONDS) == []
+    chunk = there.answer(named.sha256, CHUNK_BYTES)
+    assert chunk is not None
+    here.receive_chunk(1, chunk)
+    fetch(here, {1: there}, CHUNK_SECONDS)
+    assert here.get(named.sha256) == bytes(40_000)
+
+
+def test_a_source_does_not_drip() -> None:
+    here = BodyStore()
+    named = body(bytes(131_072))
+    here.announce(named, 1)
+    here.wants(0)
+    here.receive_chunk(1, BodyChunk(named.sha256, 131_072, 0, bytes(MIN_CHUNK_BYTES)))
+    assert here.wants(0) == [(1, named.sha256, MIN_CHUNK_BYTES)]
+    data = bytes(MIN_CHUNK_BYTES - 1)
+    here.receive_chunk(1, BodyChunk(named.sha256, 131_072, MIN_CHUNK_BYTES, data))
+    assert here.wants(0) == []
+
+
+@pytest.mark.parametrize("true_first", [True, False])
+def test_a_record_that_lies_of_a_size_does_not_spoil_the_source(true_first: bool) -> None:
+    here, there = BodyStore(), BodyStore()
+    named = there.put(b"data")
+    claims = [named, *(Body(named.sha256, size) for size in range(10, 20))]
+    for claim in claims if true_first else reversed(claims):
+        here.announce(claim, 1)
+    fetch(here, {1: there})
+    assert here.get(named.sha256) == b"data"
+
+
+def test_what_waits_is_bounded_and_the_newest_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies_module, "MAX_WAITING", 10)
+    monkeypatch.setattr(bodies_module, "_MAX_LIES", 10)
+    here = BodyStore()
+    for number in range(100):
+        here.announce(body(b"%d" % number), 1)
+        here.announce(body(b"other"), number)
+    assert len(here._waiting) == 10
+    while wants := here.wants(0):
+        for link, sha256, _ in wants:
+            here.receive_chunk(link, BodyChunk(sha256, 1, 0, b"!"))
+    for number in range(100):
+        here.announce(body(b"more %d" % number), 1)
+        for link, sha256, _ in here.wants(0):
+            here.receive_chunk(link, BodyChunk(sha256, 1, 0, b"!"))
+    assert sum(map(len, here._lies.values())) <= 10 + 100
+
+
+def test_a_body_that_is_forgotten_or_comes_otherwise_is_not_fetched() -> None:
+    here = BodyStore()
+    names = [body(b"one"), body(b"two"), body(b"three")]
+    for named in names:
+        here.announce(named, 1)
+    here.wants(0)
+    here.put(b"one")
+    here.forget(names[1].sha256)
+    here.forget(names[2].sha256)
+    assert here.receive_chunk(1, BodyChunk(names[1].sha256, 3, 0, b"two")) is None
+    assert here.wants(CHUNK_SECONDS) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_whatever_sources_do_an_honest_one_delivers(data: st.DataObject) -> None:
+    here, honest = BodyStore(), BodyStore()
+    names = [honest.put(bytes([n]) * size) for n, size in enumerate((1, 15_360, 15_361, 50_000))]
+    order = data.draw(st.permutations([(named, link) for named in names for link in (1, 2, 3)]))
+    for named, link in order:
+        here.announce(named, link)
+    now = 0.0
+    for _ in range(200):
+        asked = here.wants(now)
+        assert len(here._running) <= MAX_FETCHES
+        for link, sha256, offset in asked:
+            chunk = honest.answer(sha256, offset)
+            assert chunk is not None
+            if link == 3:
+                here.receive_chunk(link, chunk)
+                continue
+            match data.draw(st.sampled_from(("silent", "wrong", "total", "short", "honest"))):
+                case "wrong":
+                    chunk = replace(chunk, data=bytes(len(chunk.data) - 1) + b"!")
+                case "total":
+                    chunk = replace(chunk, total=chunk.total + 1)
+                case "short":
+                    chunk = replace(chunk, data=chunk.data[:-1])
+                case "silent":
+                    continue
+            here.receive_chunk(link, chunk)
+        now = min(here.next_time(), now + 1.0)
+    assert all(here.get(named.sha256) is not None for named in names)
 
 
 def test_chunks_that_nobody_asked_for_are_ignored() -> None:

@@ -1,7 +1,8 @@
-"""Bodies by hash: metadata and tokens, fetched once and checked (protocol §6.8).
+"""Bodies by hash: metadata and tokens, fetched once and checked (protocol §6.6).
 
 Pure; time is passed in. A body is asked for chunk by chunk from one neighbour that is known to
-have it; one that is silent or lies is passed over for the next.
+have it; one that is silent or lies is passed over for the next. A body that nobody sends costs
+those behind it in the queue a few seconds, not their turn.
 """
 
 from __future__ import annotations
@@ -9,35 +10,44 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from presence_core.gossip.messages import CHUNK_BYTES, BodyChunk
+from presence_core.gossip.messages import CHUNK_BYTES, MIN_CHUNK_BYTES, BodyChunk
 from presence_core.gossip.record import Body
 
 MAX_FETCHES = 2
+MAX_WAITING = 20_000
+"""Bodies that wait for their turn: one for each peer of a full table. The oldest gives way."""
 MAX_STORED = 64 * 1024 * 1024
 CHUNK_SECONDS = 5.0
+
+_MAX_SIZES = 4
+"""Sizes that one link may claim for one hash; all but one are lies of somebody's record."""
+_MAX_LIES = 256
+"""Wrong answers that are remembered of one link; beyond, the oldest may be asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """That a neighbour has a body of this size. Whose record lies of the size spoils no other."""
+
+    link: int
+    size: int
 
 
 @dataclass(slots=True)
 class _Fetch:
-    """A body on its way."""
+    """A body that is wanted. It always has a claim; the first is the one that is followed."""
 
-    body: Body
-    sources: list[int] = field(default_factory=list)
-    """Links to ask, the first one now."""
+    claims: list[_Claim] = field(default_factory=list)
     data: bytearray = field(default_factory=bytearray)
     asked_at: float | None = None
     """When the chunk that is awaited was asked for; None when nothing is awaited."""
-    liars: set[int] = field(default_factory=set)
+    silent: set[_Claim] = field(default_factory=set)
 
-    def next_source(self, *, lied: bool) -> None:
-        """Give up on the source that was asked; start over with the next."""
-        link = self.sources.pop(0)
-        if lied:
-            self.liars.add(link)
-        else:
-            self.sources.append(link)
+    def give_up(self) -> _Claim:
+        """Let go of the claim that is followed, and of what came by it."""
         self.data.clear()
         self.asked_at = None
+        return self.claims.pop(0)
 
 
 class BodyStore:
@@ -47,7 +57,9 @@ class BodyStore:
         self._stored: dict[bytes, bytes] = {}
         self._size = 0
         self._own: bytes | None = None
-        self._fetches: dict[bytes, _Fetch] = {}
+        self._running: dict[bytes, _Fetch] = {}
+        self._waiting: dict[bytes, _Fetch] = {}
+        self._lies: dict[int, dict[Body, None]] = {}
 
     def get(self, sha256: bytes) -> bytes | None:
         """Return a body that is here."""
@@ -56,8 +68,8 @@ class BodyStore:
     def put(self, data: bytes) -> Body:
         """Store a body that came whole, and return its name."""
         body = Body(hashlib.sha256(data).digest(), len(data))
+        self._cancel(body.sha256)
         if body.sha256 not in self._stored:
-            self._fetches.pop(body.sha256, None)
             self._make_room(len(data))
             self._stored[body.sha256] = data
             self._size += len(data)
@@ -73,87 +85,123 @@ class BodyStore:
 
     def forget(self, sha256: bytes) -> None:
         """Drop a body that no record names any more; the local peer's own stays."""
-        self._fetches.pop(sha256, None)
+        self._cancel(sha256)
         if sha256 != self._own:
             self._size -= len(self._stored.pop(sha256, b""))
 
+    def _cancel(self, sha256: bytes) -> None:
+        self._running.pop(sha256, None)
+        self._waiting.pop(sha256, None)
+
     def _make_room(self, size: int) -> None:
         """Drop the oldest bodies until there is room; they are fetched again when needed."""
+        if self._size + size <= MAX_STORED:
+            return
         for sha256 in list(self._stored):
+            self.forget(sha256)
             if self._size + size <= MAX_STORED:
                 return
-            self.forget(sha256)
 
     # -- fetching
 
     def announce(self, body: Body, link: int) -> None:
         """Say that a body is needed, and that the neighbour on this link knows of it."""
-        if body.sha256 in self._stored:
+        if body.sha256 in self._stored or body in self._lies.get(link, ()):
             return
-        fetch = self._fetches.setdefault(body.sha256, _Fetch(body))
-        if link not in fetch.sources and link not in fetch.liars:
-            fetch.sources.append(link)
+        fetch = self._running.get(body.sha256) or self._waiting.get(body.sha256)
+        if fetch is None:
+            if len(self._waiting) >= MAX_WAITING:
+                del self._waiting[next(iter(self._waiting))]
+            fetch = self._waiting[body.sha256] = _Fetch()
+        claim = _Claim(link, body.size)
+        if claim in fetch.claims:
+            return
+        others = [known for known in fetch.claims[1:] if known.link == link]
+        if len(others) >= _MAX_SIZES:
+            fetch.claims.remove(others[0])
+        fetch.claims.append(claim)
 
     def wants(self, now: float) -> list[tuple[int, bytes, int]]:
         """Return what to ask for now, as (link, hash, offset). Each is returned once."""
-        for fetch in self._fetches.values():
+        for sha256, fetch in tuple(self._running.items()):
             if fetch.asked_at is not None and now - fetch.asked_at >= CHUNK_SECONDS:
-                fetch.next_source(lied=False)
+                self._pass_over_silent(sha256, fetch)
+        while self._waiting and len(self._running) < MAX_FETCHES:
+            sha256 = next(iter(self._waiting))
+            self._running[sha256] = self._waiting.pop(sha256)
         wants = []
-        running = 0
-        for sha256, fetch in self._fetches.items():
-            if running >= MAX_FETCHES:
-                break
-            if not fetch.sources:
-                continue
-            running += 1
+        for sha256, fetch in self._running.items():
             if fetch.asked_at is None:
                 fetch.asked_at = now
-                wants.append((fetch.sources[0], sha256, len(fetch.data)))
+                wants.append((fetch.claims[0].link, sha256, len(fetch.data)))
         return wants
 
     def next_time(self) -> float:
         """When a source has been silent for too long; infinity when none is awaited."""
         return min(
-            (f.asked_at + CHUNK_SECONDS for f in self._fetches.values() if f.asked_at is not None),
+            (f.asked_at + CHUNK_SECONDS for f in self._running.values() if f.asked_at is not None),
             default=float("inf"),
         )
+
+    def _pass_over_silent(self, sha256: bytes, fetch: _Fetch) -> None:
+        """Queue a fetch again, behind the others.
+
+        A source that is silent a second time probably has the body no more: its peer changed it
+        before we came to ask. It is asked again when it names the body anew.
+        """
+        claim = fetch.give_up()
+        if claim not in fetch.silent:
+            fetch.silent.add(claim)
+            fetch.claims.append(claim)
+        del self._running[sha256]
+        if fetch.claims:
+            self._waiting[sha256] = fetch
+
+    def _pass_over_liar(self, sha256: bytes, fetch: _Fetch) -> None:
+        claim = fetch.give_up()
+        lies = self._lies.setdefault(claim.link, {})
+        if len(lies) >= _MAX_LIES:
+            del lies[next(iter(lies))]
+        lies[Body(sha256, claim.size)] = None
+        if not fetch.claims:
+            del self._running[sha256]
 
     def receive_chunk(self, link: int, chunk: BodyChunk) -> bytes | None:
         """Take a chunk; return the body when it is whole and its hash is right.
 
         A chunk that nobody asked for is ignored.
         """
-        fetch = self._fetches.get(chunk.sha256)
-        if fetch is None or not fetch.sources or fetch.sources[0] != link:
+        fetch = self._running.get(chunk.sha256)
+        if fetch is None or fetch.asked_at is None or chunk.offset != len(fetch.data):
             return None
-        if fetch.asked_at is None or chunk.offset != len(fetch.data):
+        claim = fetch.claims[0]
+        if claim.link != link:
             return None
-        if chunk.total != fetch.body.size or not chunk.data:
-            fetch.next_source(lied=True)
+        end = chunk.offset + len(chunk.data)
+        if chunk.total != claim.size or (len(chunk.data) < MIN_CHUNK_BYTES and end < claim.size):
+            self._pass_over_liar(chunk.sha256, fetch)
             return None
         fetch.data += chunk.data
         fetch.asked_at = None
-        if len(fetch.data) < fetch.body.size:
+        if end < claim.size:
             return None
         whole = bytes(fetch.data)
         if hashlib.sha256(whole).digest() != chunk.sha256:
-            fetch.next_source(lied=True)
+            self._pass_over_liar(chunk.sha256, fetch)
             return None
         self.put(whole)
         return whole
 
     def drop_link(self, link: int) -> None:
         """Ask this neighbour for nothing more: its link has ended."""
-        for sha256, fetch in tuple(self._fetches.items()):
-            fetch.liars.discard(link)
-            if link in fetch.sources:
-                if fetch.sources[0] == link:
-                    fetch.data.clear()
-                    fetch.asked_at = None
-                fetch.sources.remove(link)
-            if not fetch.sources:
-                del self._fetches[sha256]
+        self._lies.pop(link, None)
+        for fetches in (self._running, self._waiting):
+            for sha256, fetch in tuple(fetches.items()):
+                if fetch.claims[0].link == link:
+                    fetch.give_up()
+                fetch.claims = [claim for claim in fetch.claims if claim.link != link]
+                if not fetch.claims:
+                    del fetches[sha256]
 
     # -- answering
 

@@ -13,6 +13,9 @@ MAX_MESSAGE = 65_000
 MAX_INLINE_BODIES = 16 * 1024
 CHUNK_BYTES = 15 * 1024
 """A chunk with its head stays under 16 KiB, so that control messages do not wait for it."""
+MIN_CHUNK_BYTES = 1024
+"""What a chunk holds at least, unless the body ends with it: nobody drips into a place that others
+wait for."""
 
 _MAX_CHUNK = 16 * 1024
 _MAX_ADDRESSES = 16

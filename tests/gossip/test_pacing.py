@@ -51,3 +51,21 @@ def test_without_a_change_nothing_is_due() -> None:
     pacer = PublishPacer()
     assert pacer.next_time() is None
     assert not pacer.due(1e9)
+
+
+def test_patient_changes_wait_for_each_other_but_not_for_ever() -> None:
+    pacer = PublishPacer()
+    pacer.request(0.0, patience=0.2)
+    assert pacer.next_time() == pytest.approx(0.2)
+    for moment in (0.1, 0.3, 0.5, 0.7, 0.9):
+        pacer.request(moment, patience=0.2)
+    assert pacer.next_time() == pytest.approx(1.0)
+
+
+def test_an_urgent_change_takes_the_patient_ones_along() -> None:
+    pacer = PublishPacer()
+    pacer.request(0.0, patience=0.2)
+    pacer.request(0.05)
+    assert pacer.due(0.05)
+    pacer.request(0.06, patience=0.2)
+    assert pacer.due(0.06)

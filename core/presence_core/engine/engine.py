@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GRAPH_SECONDS = 0.02
+GRAPH_SECONDS = 0.05
 """Graphs are built at most this often, however much happens."""
 
 MEASURE_SECONDS = 5.0
@@ -248,7 +248,7 @@ class Engine:
         self._node.tick(now)
         self.links.carry_out(self._node.take_output())
         connected = self._connected()
-        self._lan.dial_due(connected)
+        self._lan.dial_due(connected, self.links.knocking())
         due = min(self._node.next_time(), self._targets.next_time(connected))
         if self._tick_timer is not None:
             self._tick_timer.cancel()

@@ -13,7 +13,7 @@ from presence_core.model import ConditionState
 from presence_core.transports.tcp import TcpListener, dial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from presence_core.discovery.hint import DialHint
     from presence_core.discovery.mdns import MdnsDiscovery
@@ -135,9 +135,9 @@ class Lan:
         self._targets.hint(hint, self._now())
         self._happened()
 
-    def dial_due(self, connected: set[bytes]) -> None:
-        """Start the dials that are due."""
-        for target in self._targets.due(self._now(), connected):
+    def dial_due(self, connected: set[bytes], knocking: Container[str]) -> None:
+        """Start the dials that are due; see :meth:`Targets.due`."""
+        for target in self._targets.due(self._now(), connected, knocking):
             task = asyncio.get_running_loop().create_task(
                 self._dial(target), name=f"presence-dial-{target.name}"
             )

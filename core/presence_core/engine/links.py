@@ -324,6 +324,15 @@ class Links:
         """Whether a handshake or an admission is under way."""
         return bool(self._half_open or self._applicants)
 
+    def knocking(self) -> set[str]:
+        """Return the hosts that have opened a connection to us and are not let in yet."""
+        waiting = (applicant.link for applicant in self._applicants.values())
+        return {
+            link.stream.host
+            for link in (*self._half_open.values(), *waiting)
+            if link.dialled is None
+        }
+
     def heard_at(self) -> float:
         """Return when any neighbour was last heard (monotonic)."""
         return max(

@@ -42,6 +42,9 @@ log = logging.getLogger(__name__)
 PROTOCOL_VERSION = 1
 LIFETIME = 3_600
 REFRESH_SECONDS = (1_200.0, 1_500.0)
+LINK_UP_PATIENCE = 0.2
+"""Links come up in swarms, and both their ends know of them; the others are told of all at once."""
+
 INLINE_BODIES = 16 * 1024
 
 
@@ -205,7 +208,7 @@ class Node:
                 self.bodies.put(body)
         self._take(record, 0.0, link, now)
         self.changed.add(key)
-        self._pacer.request(now)
+        self._pacer.request(now, patience=LINK_UP_PATIENCE)
         return True
 
     def link_down(self, link: int, now: float) -> None:

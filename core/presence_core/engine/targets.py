@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from presence_core.discovery.hint import DialHint
 
@@ -19,7 +19,7 @@ MAX_TARGETS = 1_000
 MAX_DIALS = 16
 CROSSING_DELAY = 0.15
 """How long the end with the greater instance name leaves the dial to the other."""
-CROSSING_STEP = 0.02
+CROSSING_STEP = 0.05
 """What each other target that waits for its first dial adds to that."""
 
 _BACKOFF_FIRST = 0.25
@@ -66,6 +66,8 @@ class Targets:
         self.instance = instance
         self._rng = rng
         self._targets: dict[str, Target] = {}
+        self._owners: dict[str, bytes] = {}
+        """Who is behind an advert, by the word of a session; it may be known before the advert."""
 
     def hint(self, hint: DialHint, now: float) -> None:
         """Add or refresh a target from discovery."""
@@ -79,7 +81,13 @@ class Targets:
             # little, so that one dial serves both.
             wait = hint.source == "mdns" and self.instance > hint.name
             delay = self._crossing_delay() if wait else 0.0
-            self._targets[hint.name] = Target(hint.name, hint.source, hint.addresses, now + delay)
+            self._targets[hint.name] = Target(
+                hint.name,
+                hint.source,
+                hint.addresses,
+                now + delay,
+                peer_key=self._owners.get(hint.name),
+            )
             return
         target.gone = False
         if target.addresses != hint.addresses:
@@ -110,20 +118,31 @@ class Targets:
 
     def bind(self, name: str, key: bytes) -> None:
         """Note who answers at a target: a session has proven it, or a neighbour's Hello said so."""
+        if len(self._owners) >= MAX_TARGETS:
+            del self._owners[next(iter(self._owners))]
+        self._owners[name] = key
         target = self._targets.get(name)
         if target is not None:
             target.peer_key = key
 
-    def due(self, now: float, connected: set[bytes]) -> list[Target]:
-        """Return the targets to dial now, marked as dialling, within the bound on dials."""
+    def due(self, now: float, connected: set[bytes], knocking: Container[str] = ()) -> list[Target]:
+        """Return the targets to dial now, marked as dialling, within the bound on dials.
+
+        From a host of ``knocking`` somebody is shaking hands with us already: it is left alone for
+        a moment, as it is probably the same peer.
+        """
         running = sum(target.dialling for target in self._targets.values())
         due: list[Target] = []
         for target in self._missing(connected):
             if running + len(due) >= MAX_DIALS:
                 break
-            if target.next_dial <= now:
-                target.dialling = True
-                due.append(target)
+            if target.next_dial > now:
+                continue
+            if not target.failures and any(host in knocking for host, _ in target.addresses):
+                target.next_dial = now + CROSSING_DELAY
+                continue
+            target.dialling = True
+            due.append(target)
         return due
 
     def next_time(self, connected: set[bytes]) -> float:

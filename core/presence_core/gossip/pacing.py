@@ -17,14 +17,26 @@ class PublishPacer:
         self._step = 0
         self._last = float("-inf")
         self._due: float | None = None
+        self._latest = float("-inf")
+        """Until when patient changes may put the publishing off."""
 
-    def request(self, now: float) -> None:
-        """Say that the record has changed. Several changes before it is due are one."""
-        if self._due is not None:
-            return
+    def request(self, now: float, *, patience: float = 0.0) -> None:
+        """Say that the record has changed. Several changes before it is due are one.
+
+        ``patience``: this change may wait so many seconds for another to come along with it, and
+        that one for a third, up to five times as long in all.
+        """
         if now - self._last >= QUIET_SECONDS:
             self._step = 0
-        self._due = max(now, self._last + DELAYS[self._step])
+        due = max(now + patience, self._last + DELAYS[self._step])
+        if self._due is None:
+            self._due = due
+            self._latest = now + 5 * patience
+        elif not patience:
+            self._due = min(self._due, due)
+            self._latest = self._due
+        else:
+            self._due = max(self._due, min(due, self._latest))
 
     def due(self, now: float) -> bool:
         """Whether it is to be published now."""

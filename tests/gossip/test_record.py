@@ -117,6 +117,9 @@ def test_unknown_transports_survive() -> None:
         ({11: [[ALICE.peer_key, 1, 0]]}, "itself"),
         ({11: [[BOB.peer_key, 1, 0], [BOB.peer_key, 1, 9]]}, "twice"),
         ({11: [[BOB.peer_key, 1]]}, "edge"),
+        ({11: [[b"short", 1, 0]]}, "edge"),
+        ({11: [[(1).to_bytes(32, "little"), 1, 0]]}, "small order"),
+        ({11: [[b"\xff" * 32, 1, 0]]}, "canonical"),
         ({11: None}, "edges"),
         ({12: "x"}, "flags"),
     ],
@@ -152,6 +155,57 @@ def test_a_payload_that_is_no_map_is_refused(payload: bytes) -> None:
 def test_a_record_over_4096_bytes_is_refused() -> None:
     with pytest.raises(RecordError, match="4096"):
         parse_record(signed(PAYLOAD | {30: "x" * 4_096}), MESH)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epoch": 2**64},
+        {"epoch": -1},
+        {"seq": 2**64},
+        {"lifetime": 59},
+        {"lifetime": 86_401},
+        {"name": "n" * 65},
+        {"name": "\ud800"},
+        {"edges": [Edge(bytes([3, n]) * 16, 1, 0) for n in range(65)]},
+        {"edges": [Edge(ALICE.peer_key, 1, 0)]},
+        {"edges": [Edge(BOB.peer_key, 1, 0), Edge(BOB.peer_key, 1, 1)]},
+        {"metadata": Body(b"h" * 32, 131_073)},
+    ],
+)
+def test_nothing_outside_the_protocol_is_signed(change: dict[str, Any]) -> None:
+    values: dict[str, Any] = {"epoch": 1, "seq": 1, "issued_at": 1, "name": "alice"}
+    with pytest.raises(RecordError):
+        sign_record(ALICE, MESH, **values | change)
+
+
+def test_the_borders_themselves_are_allowed() -> None:
+    edges = [Edge(BOB.peer_key, n, 2**64 - 1) for n in range(MAX_EDGES)]
+    for lifetime in (60, 86_400):
+        record = sign_record(
+            ALICE,
+            MESH,
+            epoch=2**64 - 1,
+            seq=2**64 - 1,
+            issued_at=0,
+            lifetime=lifetime,
+            name="n" * 64,
+            metadata=Body(b"h" * 32, 131_072),
+            edges=edges,
+        )
+        assert len(record.edges) == MAX_EDGES
+
+
+def test_every_changed_bit_is_noticed() -> None:
+    raw = sign_record(
+        ALICE, MESH, epoch=1, seq=1, issued_at=1, name="alice", edges=[Edge(BOB.peer_key, 1, 0)]
+    ).raw
+    for place in range(len(raw)):
+        for bit in range(8):
+            changed = bytearray(raw)
+            changed[place] ^= 1 << bit
+            with pytest.raises(RecordError):
+                parse_record(bytes(changed), MESH)
 
 
 @settings(max_examples=300, deadline=None)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presence_core.gossip import table as table_module
-from presence_core.gossip.record import Record, sign_record
+from presence_core.gossip.record import Record, RecordError, parse_record, sign_record
 from presence_core.gossip.table import FLOOR_SECONDS, Accepted, Table
 from presence_core.identity.keys import Identity
 from presence_core.identity.mesh import MeshKey
@@ -26,6 +26,7 @@ def record(
     )
 
 
+SHORT = record(lifetime=100)
 VERSIONS = [
     record(peer, epoch, seq, name)
     for peer, epoch, seq, name in itertools.product((0, 1), (1, 2), (1, 2), ("a", "b"))
@@ -61,6 +62,21 @@ def test_two_contents_of_one_version_converge_and_are_flagged() -> None:
         assert entry is not None
         assert entry.record is other
         assert entry.equivocating
+
+
+def test_the_loser_of_two_contents_is_no_news_when_it_comes_again() -> None:
+    one, other, greatest = sorted((record(name=n) for n in "abc"), key=lambda r: r.hash)
+    table = Table(OWN.peer_key)
+    offers = (other, one, one, other, greatest, other, one)
+    assert [table.accept(item, 0, 0, None) for item in offers] == [
+        Accepted.NEW,
+        Accepted.EQUIVOCATION,
+        Accepted.OLDER,
+        Accepted.SAME,
+        Accepted.EQUIVOCATION,
+        Accepted.OLDER,
+        Accepted.OLDER,
+    ]
 
 
 @settings(max_examples=100, deadline=None)
@@ -114,6 +130,51 @@ def test_a_negative_age_does_not_lengthen_a_life() -> None:
     table = Table(OWN.peer_key)
     table.accept(record(lifetime=100), -1_000, 0, None)
     assert table.expire(100) == [PEERS[0].peer_key]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.floats(-50, 150), st.floats(0, 20)), min_size=1, max_size=10))
+def test_hearing_a_record_again_never_lengthens_its_life(
+    arrivals: list[tuple[float, float]],
+) -> None:
+    table, now, end, gone = Table(OWN.peer_key), 0.0, float("inf"), False
+    for age, pause in arrivals:
+        now += pause
+        gone = gone or bool(table.expire(now))
+        verdict = table.accept(SHORT, age, now, None)
+        entry = table.get(PEERS[0].peer_key)
+        if entry is None:
+            assert verdict in (Accepted.REPLAY, Accepted.EXPIRED)
+            continue
+        assert not gone
+        assert entry.expires_at() <= min(end, now + SHORT.lifetime)
+        end = entry.expires_at()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(VERSIONS), st.booleans()), max_size=30))
+def test_the_root_is_that_of_the_content_whatever_came_and_went(
+    steps: list[tuple[Record, bool]],
+) -> None:
+    table = Table(OWN.peer_key)
+    for item, gone in steps:
+        table.accept(item, 0, 0, None)
+        if gone:
+            table.forget(item.key, 0)
+    fresh = Table(OWN.peer_key)
+    for entry in table.entries().values():
+        fresh.accept(entry.record, 0, 0, None)
+    assert table.root() == fresh.root()
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x80", VERSIONS[0].raw[:-1], VERSIONS[0].raw + b"\x00"])
+def test_what_cannot_be_verified_never_comes_near_the_table(raw: bytes) -> None:
+    table = Table(OWN.peer_key)
+    table.accept(VERSIONS[0], 0, 0, None)
+    before = (table.root(), dict(table.entries()), table.next_expiry())
+    with pytest.raises(RecordError):
+        table.accept(parse_record(raw, MESH), 0, 1, None)
+    assert (table.root(), dict(table.entries()), table.next_expiry()) == before
 
 
 def test_the_own_record_does_not_expire() -> None:

@@ -98,7 +98,10 @@ def sign_record(
     edges: Sequence[Edge] = (),
     leaving: bool = False,
 ) -> Record:
-    """Make the record of the local peer. Raises RecordError for values outside the protocol."""
+    """Make the record of the local peer. Raises RecordError for values outside the protocol.
+
+    ``issued_at`` in Unix seconds, ``lifetime`` in seconds; sizes and counts as in protocol §4.
+    """
     payload: dict[int, Any] = {
         _KEY: identity.peer_key,
         _EPOCH: epoch,
@@ -118,11 +121,12 @@ def sign_record(
     payload[_EDGES] = [[edge.key, edge.transport, edge.since] for edge in sorted(edges)]
     if leaving:
         payload[_FLAGS] = _LEAVING
+    try:
+        encoded = cbor.encode(payload)
+    except CborError as error:
+        raise RecordError(f"not a record: {error}") from None
     raw = cose.sign1(
-        cbor.encode(payload),
-        protected=_PROTECTED,
-        external_aad=external_aad(mesh),
-        sign=identity.sign,
+        encoded, protected=_PROTECTED, external_aad=external_aad(mesh), sign=identity.sign
     )
     return parse_record(raw, mesh)
 
@@ -210,6 +214,13 @@ def _body(value: Any) -> Body | None:
     return Body(_bytes(value[0], 32, "the hash of a body"), size)
 
 
+def _peer_key(value: Any) -> bytes:
+    try:
+        return check_peer_key(_bytes(value, 32, "the key of an edge"))
+    except KeyFormatError as error:
+        raise RecordError(f"an edge leads nowhere: {error}") from None
+
+
 def _edges(value: Any, own: bytes) -> tuple[Edge, ...]:
     if not isinstance(value, list) or len(value) > MAX_EDGES:
         raise RecordError(f"the edges are not a list of at most {MAX_EDGES}")
@@ -218,7 +229,7 @@ def _edges(value: Any, own: bytes) -> tuple[Edge, ...]:
         if not isinstance(item, list) or len(item) != 3:
             raise RecordError("an edge is not [key, transport, since]")
         edge = Edge(
-            _bytes(item[0], 32, "the key of an edge"),
+            _peer_key(item[0]),
             _uint(item[1], "the transport of an edge"),
             _uint(item[2], "the beginning of an edge"),
         )

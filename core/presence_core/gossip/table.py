@@ -29,7 +29,8 @@ class Accepted(StrEnum):
     """Below the floor of a peer that was dropped."""
     EXPIRED = "expired"
     EQUIVOCATION = "equivocation"
-    """Same epoch and sequence, other content: the greater hash is kept, the peer flagged."""
+    """Same epoch and sequence, other content: the greater hash is kept, the peer flagged. What has
+    lost once is OLDER when it comes again: no news, and no sign of life."""
     FULL = "full"
 
 
@@ -89,6 +90,8 @@ class Table:
         if version < known_version:
             return Accepted.OLDER
         if version == known_version:
+            if known.equivocating and record.hash < known.record.hash:
+                return Accepted.OLDER
             known.equivocating = True
             if record.hash > known.record.hash:
                 self._put(Entry(record, now, age, source, equivocating=True))
@@ -150,10 +153,16 @@ class Table:
     def root(self) -> bytes:
         """Return a digest of the whole content; equal tables have equal roots.
 
-        The exclusive-or of the record hashes: cheap to keep up, and the same in any order. A
-        member that collects enough records of its own can make roots collide on purpose; all it
-        gains is that a sync is skipped which the flooding of records does not depend on.
+        The exclusive-or of the record hashes, cut to 8 bytes: the same in any order, and kept up at
+        the price of one change.
         """
+        # This is linear: a member that signs some 64 records of its own can choose which of them
+        # to show so that two tables get equal roots. It gains little. What both tables have in
+        # common cancels out, so such a choice must be shown to one side only; but records are
+        # flooded, and as soon as one of them, or any other record, reaches the other side, the
+        # roots differ again. Until then one comparison is skipped, which flooding, and the next
+        # comparison with another neighbour, do not depend on. No record is accepted or refused by
+        # a root.
         return self._root.to_bytes(32, "big")[:ROOT_BYTES]
 
     # Summaries by key prefix ("buckets"), for the sync of tables over several hops, belong here.

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import signal
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -133,6 +137,114 @@ def test_epochs_grow_whatever_the_clock_says(tmp_path: Path) -> None:
     with pytest.raises(HomeError, match="damaged"):
         key.next_epoch(10)
     key.close()
+
+
+@pytest.mark.parametrize("content", ["", "-1", "1.5", "12 13", str(2**64 - 1), "9" * 5_000])
+def test_an_epoch_file_that_holds_no_epoch_is_refused(tmp_path: Path, content: str) -> None:
+    key = KeyFile.open(tmp_path)
+    (tmp_path / "epoch").write_text(content)
+    with pytest.raises(HomeError, match="damaged; remove it"):
+        key.next_epoch(10)
+    key.close()
+
+
+KILLED_AT_STEP = """
+import os, signal, sys
+from pathlib import Path
+from presence_core.identity import keyfile
+
+left = int(sys.argv[2])
+
+def dying(call):
+    def step(*args, **kwargs):
+        global left
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+        return call(*args, **kwargs)
+    return step
+
+for name in ("open", "fsync", "link", "replace", "rename", "unlink", "write"):
+    setattr(os, name, dying(getattr(os, name)))
+home = Path(sys.argv[1])
+try:
+    key = keyfile.KeyFile.open(home)
+    print(key.next_epoch(1), flush=True)
+finally:
+    print("whole", flush=True)
+"""
+
+
+@posix
+def test_a_process_killed_at_any_step_leaves_the_old_content_or_the_new(tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    KeyFile.open(before).close()
+    (before / "epoch").write_text("7\n")
+    key = read_identity(before)
+    for fresh in (True, False):
+        for step in range(30):
+            home = tmp_path / f"{fresh}{step}"
+            if not fresh:
+                shutil.copytree(before, home)
+            ended = subprocess.run(
+                [sys.executable, "-c", KILLED_AT_STEP, str(home), str(step)],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            again = KeyFile.open(home)
+            assert {p.name for p in home.iterdir()} <= {"identity.key", "epoch"}
+            if fresh:
+                assert again.next_epoch(1) in (1, 2)
+            else:
+                assert again.identity.peer_key == key
+                assert again.next_epoch(1) in (8, 9)
+            again.close()
+            if ended.returncode == 0:
+                break
+            assert ended.returncode == -signal.SIGKILL
+        else:
+            pytest.fail("the process never came to its end")
+        assert step > 3
+
+
+def test_a_lock_that_cannot_be_had_for_another_reason_is_not_called_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def unsupported(_file: object, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with pytest.raises(HomeError, match="cannot lock .*identity.key: No locks available"):
+        KeyFile.open(tmp_path)
+
+
+@posix
+def test_a_key_that_its_owner_may_only_read_works_and_is_locked(tmp_path: Path) -> None:
+    KeyFile.open(tmp_path).close()
+    (tmp_path / "identity.key").chmod(0o400)
+    first = KeyFile.open(tmp_path)
+    with pytest.raises(HomeError, match="already runs"):
+        KeyFile.open(tmp_path)
+    first.close()
+
+
+def test_writers_of_one_file_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    contents = [bytes([n]) * 10_000 for n in range(4)]
+
+    def write(content: bytes) -> None:
+        for _ in range(10):
+            atomic_write(path, content)
+
+    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert path.read_bytes() in contents
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_an_interrupted_write_leaves_the_old_content(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import stat
 import sys
 from typing import IO, TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ IDENTITY_FILE = "identity.key"
 EPOCH_FILE = "epoch"
 MESH_FILE = "mesh.key"
 
+_LAST_EPOCH = 2**64 - 1
+
 _POSIX = os.name == "posix"
 
 
@@ -38,9 +41,7 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
 
     Raises OSError.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
+    temporary = _beside(path)
     try:
         _write_new(temporary, data, mode)
         temporary.replace(path)
@@ -49,6 +50,11 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
             temporary.unlink()
         raise
     _sync_folder(path.parent)
+
+
+def _beside(path: Path) -> Path:
+    """Name a new file beside another. By chance: containers that share a home share process ids."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
 
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:
@@ -90,16 +96,22 @@ class KeyFile:
             if not path.exists():
                 _create_identity(path)
             _refuse_if_shared(path)
-            lock = path.open("rb")
+            lock = _open_to_lock(path)
         except OSError as error:
             raise HomeError(_cannot("use", path, error)) from None
         try:
-            if not _try_lock(lock):
-                raise HomeError(  # noqa: TRY301  the lock is closed below
-                    f"another presence-tui already runs with the key {path}; "
-                    "stop it, or use another --home"
-                )
+            _lock(lock)
+            _sweep(home)
             return cls(path, _load_identity(path, lock.read()), lock)
+        except BlockingIOError:
+            lock.close()
+            raise HomeError(
+                f"another presence-tui already runs with the key {path}; "
+                "stop it, or use another --home"
+            ) from None
+        except OSError as error:
+            lock.close()
+            raise HomeError(_cannot("lock", path, error)) from None
         except BaseException:
             lock.close()
             raise
@@ -114,6 +126,8 @@ class KeyFile:
         try:
             with contextlib.suppress(FileNotFoundError):
                 stored = int(path.read_text(encoding="ascii"))
+            if not 0 <= stored < _LAST_EPOCH:
+                raise ValueError  # noqa: TRY301  as if it held no number
             epoch = max(stored + 1, wall_ms)
             atomic_write(path, f"{epoch}\n".encode())
         except OSError as error:
@@ -186,16 +200,23 @@ def _create_identity(path: Path) -> None:
     """Make a key. Two processes may do so at once: the file appears whole, and one of them wins."""
     private = Ed25519PrivateKey.generate()
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
-    _write_new(temporary, pem, 0o600)
+    temporary = _beside(path)
     try:
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)  # unlike a rename, never replaces a key that is there
+        _write_new(temporary, pem, 0o600)
+        # Unlike a rename, a link never replaces a key that is there. Whoever was first may also
+        # have swept our file away.
+        with contextlib.suppress(FileExistsError, FileNotFoundError):
+            os.link(temporary, path)
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def _sweep(home: Path) -> None:
+    """Remove what a killed process left behind of files that only the holder of the lock writes."""
+    for name in (IDENTITY_FILE, EPOCH_FILE):
+        for left in home.glob(f".{name}.*.new"):
+            left.unlink(missing_ok=True)
 
 
 def _load_identity(path: Path, pem: bytes) -> Identity:
@@ -221,25 +242,30 @@ def _refuse_if_shared(path: Path) -> None:
         )
 
 
-def _try_lock(file: IO[bytes]) -> bool:
+def _open_to_lock(path: Path) -> IO[bytes]:
+    """Open for writing where that is allowed: an exclusive lock over NFS demands it."""
+    try:
+        return path.open("r+b")
+    except PermissionError:
+        return path.open("rb")
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Lock a file until it is closed. Raises BlockingIOError when somebody else has it locked."""
     if sys.platform == "win32":
         import msvcrt
 
         try:
             file.seek(1 << 20)  # beyond the content: a locked byte cannot be read by others
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
+        except PermissionError as error:
+            raise BlockingIOError(error.errno, error.strerror) from None
         finally:
             file.seek(0)
-        return True
+        return
     import fcntl
 
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _cannot(what: str, path: Path, error: Any) -> str:

@@ -43,11 +43,11 @@ class PresenceApp(App[int]):
     CSS_PATH: ClassVar[list[str | PurePath]] = ["screens/main.tcss", "screens/help.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", id="app.help"),
-        Binding("f1", "help", "Help", show=False, id="app.help-anywhere"),
+        Binding("f1", "help", "Help", id="app.help-anywhere"),
         Binding("ctrl+p", "command_palette", "Commands", key_display="^p", id="app.commands"),
         Binding("t", "toggle_theme", "Theme", show=False, id="app.theme"),
         Binding("q", "quit", "Quit", id="app.quit"),
-        Binding("ctrl+q", "quit", "Quit", show=False, id="app.quit-anywhere"),
+        Binding("ctrl+q", "quit", "Quit", id="app.quit-anywhere"),
     ]
 
     def __init__(
@@ -98,9 +98,9 @@ class PresenceApp(App[int]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """Offer every action by name."""
         main = self._main
-        for pane, title in PANES:
+        for number, (pane, title) in enumerate(PANES, 1):
             yield SystemCommand(
-                f"Go to {title.lower()}", "show this pane", lambda p=pane: main.action_pane(p)
+                f"Go to {title.lower()}", f"pane {number}", lambda p=pane: main.action_pane(p)
             )
         for column in SORTS:
             yield SystemCommand(

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 class HelpSheet(Sheet, can_focus=True):
     """The text of the help; arrow keys scroll it."""
 
+    @property
+    def text_width(self) -> int:
+        """Columns that a row may fill: one stays free before the scroll bar."""
+        return super().text_width - 1
+
 
 class HelpScreen(ModalScreen[None]):
     """Shows the help over the main screen; any of the usual keys closes it."""

@@ -116,8 +116,9 @@ class MainScreen(Screen[None]):
         self._graph = graph
         if not self._ready:
             return  # on_mount shows it
-        self.query_one(HeaderLine).show(graph)
-        self.table.show(graph)
+        table = self.table
+        table.show(graph)
+        self.query_one(HeaderLine).show(graph, table.tally)
         self._show_panes()
         self._show_notes()
 

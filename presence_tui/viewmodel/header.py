@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.codec.text import safe_text
-from presence_core.model import (
-    ConditionState,
-    IdentityStatus,
-    PresenceGraph,
-    PresenceState,
-    ViewState,
-)
+from presence_core.model import ConditionState, PresenceGraph, ViewState
 from presence_tui.viewmodel.local_peer import mesh_words
 from presence_tui.viewmodel.moments import stamp
 from presence_tui.viewmodel.page import Line, Page, Span, Tone, line, unbroken
 from presence_tui.viewmodel.words import LAST_KNOWN, condition_words, view_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
-    from presence_core.model import Peer
+    from presence_tui.viewmodel.tally import Tally
 
 _WAYS = {
     "lan": "LAN",
@@ -38,44 +29,9 @@ _TROUBLE = (ConditionState.WARNING, ConditionState.FAILED)
 _GAP = "  "
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Remote peers by kind. ``direct`` and ``verified`` are counted among those online."""
-
-    online: int = 0
-    direct: int = 0
-    verified: int = 0
-    lost: int = 0
-    left: int = 0
-
-
-def tally(peers: Iterable[Peer]) -> Tally:
-    """Count remote peers in one pass."""
-    kinds = Counter(
-        (p.presence.state, p.presence.direct, p.identity.status is IdentityStatus.VERIFIED)
-        for p in peers
-    )
-
-    def count(state: PresenceState, *, direct: bool = False, verified: bool = False) -> int:
-        return sum(
-            number
-            for (of, near, sure), number in kinds.items()
-            if of is state and near >= direct and sure >= verified
-        )
-
-    online = PresenceState.ONLINE
-    return Tally(
-        online=count(online),
-        direct=count(online, direct=True),
-        verified=count(online, verified=True),
-        lost=count(PresenceState.LOST),
-        left=count(PresenceState.LEFT),
-    )
-
-
-def header_page(graph: PresenceGraph, now: datetime) -> Page:
+def header_page(graph: PresenceGraph, tally: Tally, now: datetime) -> Page:
     """Return the header: who, where and over what; how good the view is, and how many."""
-    return (_who(graph), _how(graph, now))
+    return (_who(graph), _how(graph, tally, now))
 
 
 def _who(graph: PresenceGraph) -> Line:
@@ -103,32 +59,31 @@ def _who(graph: PresenceGraph) -> Line:
     return line(*parts)
 
 
-def _how(graph: PresenceGraph, now: datetime) -> Line:
+def _how(graph: PresenceGraph, tally: Tally, now: datetime) -> Line:
     view = graph.view
     words = view_words(view.state)
     parts: list[str | Span] = [Span(unbroken(words.text), words.tone)]
     if view.state in (ViewState.STALE, ViewState.BLIND):
         parts.append(Span(unbroken(f" since {stamp(view.since, now)}"), Tone.DIM))
-    for count in _counts(graph):
+    for count in _counts(graph, tally):
         parts += [_GAP, count]
     if view.reason and view.state is not ViewState.CURRENT:
         parts += [_GAP, unbroken(safe_text(view.reason, limit=160))]
     return line(*parts)
 
 
-def _counts(graph: PresenceGraph) -> list[Span]:
-    peers = tally(graph.remote_peers)
+def _counts(graph: PresenceGraph, tally: Tally) -> list[Span]:
     if graph.view.state is ViewState.BLIND:
-        known = Span(unbroken(f"? {peers.online + peers.lost} last known"), LAST_KNOWN.tone)
-        counts = [known] if peers.online + peers.lost else []
+        known = tally.online + tally.lost
+        counts = [Span(unbroken(f"? {known:,} last known"), LAST_KNOWN.tone)] if known else []
     else:
         counts = [
-            Span(unbroken(f"{peers.direct:,} direct"), Tone.STRONG),
-            Span(unbroken(f"{peers.online:,} in mesh")),
-            Span(unbroken(f"{peers.verified:,} verified")),
+            Span(unbroken(f"{tally.direct:,} direct"), Tone.STRONG),
+            Span(unbroken(f"{tally.online:,} in mesh")),
+            Span(unbroken(f"{tally.verified:,} verified")),
         ]
-        if peers.lost:
-            counts.append(Span(unbroken(f"✗ {peers.lost:,} lost"), Tone.BAD))
-    if peers.left:
-        counts.append(Span(unbroken(f"○ {peers.left:,} left"), Tone.DIM))
+        if tally.lost:
+            counts.append(Span(unbroken(f"✗ {tally.lost:,} lost"), Tone.BAD))
+    if tally.left:
+        counts.append(Span(unbroken(f"○ {tally.left:,} left"), Tone.DIM))
     return counts

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, is_not
 from typing import TYPE_CHECKING, Any
 
 from presence_core.codec.text import safe_text
 from presence_core.model import IdentityStatus, Peer, PresenceState
+from presence_tui.viewmodel.tally import Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,42 +78,47 @@ class Row:
     known here. ``fits``: whether the query lets it through.
     """
 
-    __slots__ = ("_facts", "alive", "changed_at", "fits", "order", "peer", "placed", "text")
+    __slots__ = ("alive", "changed_at", "fits", "known", "order", "peer", "placed", "text")
 
     def __init__(self, peer: Peer, now: datetime) -> None:
         self.peer = peer
         self.changed_at = _known_change(peer, now)
         self.order: tuple[Any, ...] = ()
+        self.known = True
         self.fits = False
         self.alive = True
         self.placed = False
         self.text: str | None = None
-        self._facts = _facts(peer)
-
-    def take(self, peer: Peer, now: datetime) -> None:
-        """Take the peer as it is now."""
-        facts = _facts(peer)
-        if facts != self._facts:
-            self._facts = facts
-            self.changed_at = now
-        self.peer = peer
-        self.text = None
 
 
 class Rows:
     """The rows of a table. Feed it with :meth:`take` and :meth:`ask`, then :meth:`arrange`.
 
     ``shown``: the rows of the table, in order. ``held``: whether they are in another order than
-    they would be, because somebody is reading. ``stale``: whether they are to be arranged.
+    they would be, because somebody is reading. ``stale``: whether other rows are to be shown.
+    ``tallies``: all peers, counted.
     """
 
     def __init__(self) -> None:
         self.shown: list[Row] = []
         self.held = False
         self.query = Query()
-        self._peers: Sequence[Peer] = ()
+        self.tallies = Tallies()
+        self._value = _VALUES[self.query.sort]
+        self._source = _SOURCES.get(self.query.sort)
+        self._words = search_words(self.query.search)
+        self._narrows = False
         self._by_key: dict[str, Row] = {}
+        self._peers: Sequence[Peer] = ()
+        self._rows: list[Row] = []  # of the peers, in their order
+        self._unplaced: list[Row] = []  # whose place has to be worked out anew
+        self._late = False  # held back while somebody was reading
         self.stale = False
+
+    @property
+    def unsorted(self) -> bool:
+        """Whether rows may be in another order than they would be."""
+        return self._late or bool(self._unplaced)
 
     def get(self, peer_key: str | None) -> Row | None:
         """Return the row of a peer, shown or not."""
@@ -125,24 +132,28 @@ class Rows:
         """Take the remote peers of a newer graph, sorted by key as graphs have them."""
         before, self._peers = self._peers, peers
         if len(before) == len(peers):
-            changed = [(a, b) for a, b in zip(before, peers, strict=True) if a is not b]
-            if all(a.peer_key == b.peer_key for a, b in changed):
-                for _, peer in changed:
-                    self._change(self._by_key[peer.peer_key], peer, now)
+            places = compress(range(len(peers)), map(is_not, before, peers))
+            changed = [(self._rows[at], peers[at]) for at in places]
+            if all(row.peer.peer_key == peer.peer_key for row, peer in changed):
+                for row, peer in changed:
+                    self._change(row, peer, now)
                 return
         gone = self._by_key
         self._by_key = {}
         for peer in peers:
-            row = gone.pop(peer.peer_key, None)
-            if row is None:
-                row = Row(peer, now)
-                self._place(row)
+            known = gone.pop(peer.peer_key, None)
+            if known is None:
+                known = Row(peer, now)
+                self.tallies.add(peer)
+                self._place(known)
                 self.stale = True
-            elif row.peer is not peer:
-                self._change(row, peer, now)
-            self._by_key[peer.peer_key] = row
+            elif known.peer is not peer:
+                self._change(known, peer, now)
+            self._by_key[peer.peer_key] = known
+        self._rows = list(self._by_key.values())
         for row in gone.values():
             row.alive = False
+            self.tallies.remove(row.peer)
             self.stale = True
 
     def ask(self, query: Query) -> None:
@@ -150,6 +161,10 @@ class Rows:
         if query == self.query:
             return
         self.query = query
+        self._value = _VALUES[query.sort]
+        self._source = _SOURCES.get(query.sort)
+        self._words = search_words(query.search)
+        self._narrows = query.narrows
         for row in self._by_key.values():
             self._place(row)
         self.stale = True
@@ -160,16 +175,22 @@ class Rows:
         ``hold``: rows that are shown stay where they are, whatever became of them, and new ones
         come last. ``keep``: a peer that stays in the table even when the query leaves it out.
         """
-        if not self.stale:
+        if not (self.stale or self.unsorted):
             return False
-        proper = self._proper(keep)
-        rows = self._in_old_order(proper) if hold else proper
-        self.stale = self.held = hold and rows != proper
+        self._place_all()
+        proper = self._sorted(self._chosen(keep) if self.stale else self.shown)
+        rows = proper
+        if hold:
+            rows = [row for row in self.shown if row.alive]
+            rows += [row for row in proper if not row.placed]
+        self._late = self.held = hold and rows != proper
+        if self.stale:
+            for row in self.shown:
+                row.placed = False
+            for row in rows:
+                row.placed = True
+            self.stale = self._late
         moved = rows != self.shown
-        for row in self.shown:
-            row.placed = False
-        for row in rows:
-            row.placed = True
         self.shown = rows
         return moved
 
@@ -179,46 +200,55 @@ class Rows:
         if row is not None and not row.fits:
             self.stale = True
 
-    def _proper(self, keep: str | None) -> list[Row]:
-        kept = self.get(keep)
-        # beginning with the order there was: rows that are nearly in order are sorted fast
-        rows = [row for row in self.shown if row.alive and (row.fits or row is kept)]
-        rows += [
-            row for row in self._by_key.values() if not row.placed and (row.fits or row is kept)
-        ]
-        rows.sort(key=attrgetter("order"), reverse=self.query.reverse)
-        if self.query.reverse:  # what is not known comes last either way
-            rows.sort(key=_unknown)
-        return rows
+    def _place_all(self) -> None:
+        for row in self._unplaced:
+            if row.alive:
+                self._place(row)
+        self._unplaced.clear()
 
-    def _in_old_order(self, proper: list[Row]) -> list[Row]:
-        rows = [row for row in self.shown if row.alive]
-        return rows + [row for row in proper if not row.placed]
+    def _chosen(self, keep: str | None) -> list[Row]:
+        """Return the rows that are to be shown, those that are shown already in their order."""
+        kept = self.get(keep)
+        rows = [row for row in self.shown if row.alive and (row.fits or row is kept)]
+        return rows + [row for row in self._rows if not row.placed and (row.fits or row is kept)]
+
+    def _sorted(self, rows: Sequence[Row]) -> list[Row]:
+        """Return rows in order (those that are in order nearly, fast); the unknown come last."""
+        order = attrgetter("order")
+        known = sorted([row for row in rows if row.known], key=order, reverse=self.query.reverse)
+        if len(known) == len(rows):
+            return known
+        return known + sorted([row for row in rows if not row.known], key=order)
 
     def _change(self, row: Row, peer: Peer, now: datetime) -> None:
-        row.take(peer, now)
-        order, fits = row.order, row.fits
-        self._place(row)
-        if row.order != order or row.fits != fits:
-            self.stale = True
+        # this runs a thousand times for a graph of ten thousand: no object is touched without need
+        old, row.peer, row.text = row.peer, peer, None
+        self.tallies.change(old, peer)
+        if _differs(old, peer):
+            row.changed_at = now
+        if row.order and (self._source is None or self._source(old) is not self._source(peer)):
+            row.order = ()
+            self._unplaced.append(row)
+        if self._narrows:
+            fits = self._lets_through(row)
+            if fits is not row.fits:
+                row.fits = fits
+                self.stale = True
 
     def _place(self, row: Row) -> None:
         """Work out where a row belongs."""
-        value = _VALUES[self.query.sort](row)
-        row.order = (value is None, value, row.peer.peer_key)
-        row.fits = _shown(row.peer, self.query.show) and self._found(row)
+        value = self._value(row)
+        row.known = value is not None
+        row.order = (value, row.peer.peer_key)
+        row.fits = not self._narrows or self._lets_through(row)
+
+    def _lets_through(self, row: Row) -> bool:
+        return _shown(row.peer, self.query.show) and (not self._words or self._found(row))
 
     def _found(self, row: Row) -> bool:
-        words = search_words(self.query.search)
-        if not words:
-            return True
         if row.text is None:
             row.text = search_text(row.peer)
-        return all((word in row.text) is wanted for word, wanted in words)
-
-
-def _unknown(row: Row) -> bool:
-    return bool(row.order[0])
+        return all((word in row.text) is wanted for word, wanted in self._words)
 
 
 # -- order
@@ -242,6 +272,16 @@ _VALUES: dict[str, Callable[[Row], Any]] = {
     "rtt": lambda row: rtt_of(row.peer),
     "changed": lambda row: -row.changed_at.timestamp(),
 }
+
+_SOURCES: dict[str, Callable[[Peer], object]] = {
+    "name": attrgetter("device_name"),
+    "key": attrgetter("short_id"),
+    "presence": attrgetter("presence"),
+    "hops": attrgetter("presence"),
+    "identity": attrgetter("identity"),
+    "rtt": attrgetter("connections"),
+}
+"""The part of a peer that a value comes from: the same object, the same value."""
 
 
 @lru_cache(maxsize=32_768)
@@ -313,18 +353,22 @@ def _leaves(metadata: Mapping[str, Any]) -> Iterator[str]:
 # -- what has changed
 
 
-def _facts(peer: Peer) -> tuple[object, ...]:
-    """Return what counts as a change of a peer: not a measurement, not having been heard."""
+def _differs(old: Peer, new: Peer) -> bool:
+    """Whether something about a peer has changed: not a measurement, not having been heard."""
+    was, now = old.presence, new.presence
     return (
-        peer.presence.state,
-        peer.presence.hops,
-        peer.device_name,
-        peer.peer_metadata,
-        peer.peer_metadata_state,
-        peer.identity.status,
-        peer.trust,
-        frozenset(c.id for c in peer.connections if c.confirmed),
+        (was is not now and (was.state is not now.state or was.hops != now.hops))
+        or old.device_name != new.device_name
+        or (old.peer_metadata is not new.peer_metadata and old.peer_metadata != new.peer_metadata)
+        or old.peer_metadata_state is not new.peer_metadata_state
+        or (old.identity is not new.identity and old.identity.status is not new.identity.status)
+        or old.trust is not new.trust
+        or (old.connections is not new.connections and _links(old) != _links(new))
     )
+
+
+def _links(peer: Peer) -> list[str]:
+    return [connection.id for connection in peer.connections if connection.confirmed]
 
 
 def _known_change(peer: Peer, now: datetime) -> datetime:

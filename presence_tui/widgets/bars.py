@@ -148,8 +148,9 @@ class KeyHints(Bar):
             binding = active.binding
             if not (binding.show and active.enabled) or binding.action in seen:
                 continue
-            # a text that is edited takes "/" for itself, which Textual knows of other characters
-            if focused is not None and focused.check_consume_key(key, binding.key_display):
+            # a text that is edited takes "/" for itself; of other characters Textual knows
+            sign = binding.key_display or ""
+            if focused and len(sign) == 1 and focused.check_consume_key(key, sign):
                 continue
             seen.add(binding.action)
             hint = [

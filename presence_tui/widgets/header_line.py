@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from presence_core.model import PresenceGraph
+    from presence_tui.viewmodel.tally import Tally
 
 
 class HeaderLine(Sheet):
@@ -34,6 +35,6 @@ class HeaderLine(Sheet):
         super().__init__(id=id)
         self._clock = clock
 
-    def show(self, graph: PresenceGraph) -> None:
-        """Show the header of a graph."""
-        self.show_page(header_page(graph, self._clock()))
+    def show(self, graph: PresenceGraph, tally: Tally) -> None:
+        """Show the header of a graph, with its peers counted."""
+        self.show_page(header_page(graph, tally, self._clock()))

@@ -36,9 +36,16 @@ if TYPE_CHECKING:
 
     from presence_core.model import Peer, PresenceGraph
     from presence_tui.viewmodel.rows import Query
+    from presence_tui.viewmodel.tally import Tally
 
 HOLD_SECONDS = 3.0
 """For so long after a move nothing is put into another order under the reader's eyes."""
+
+SORT_SECONDS = 1.0
+"""Rows change places at most so often: what jumps ten times a second cannot be read."""
+
+_MANY = 2_000
+"""From so many rows on, newcomers too wait for the next time that rows are put in order."""
 
 _TIMES_SECONDS = 5.0
 _RELEASE_SECONDS = 0.5
@@ -73,7 +80,7 @@ class PeerTable(ScrollView, can_focus=True):
     ALLOW_MAXIMIZE = False
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Details", id="table.open"),
+        Binding("enter", "open", "Details", key_display="enter", id="table.open"),
         Binding("up,k", "move(-1)", "Up", show=False, id="table.up"),
         Binding("down,j", "move(1)", "Down", show=False, id="table.down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="table.page-up"),
@@ -125,6 +132,7 @@ order is held.
         self._selected: str | None = None
         self._chosen = False  # by the person, not because something has to be selected
         self._moved_at: datetime | None = None
+        self._arranged_at: datetime | None = None
         self._columns: list[Column] = []
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(_CACHED_STRIPS)
         self._styles: dict[str, Style] = {}
@@ -146,7 +154,7 @@ order is held.
         """Show other rows, or in another order, at once."""
         self._moved_at = None
         self._rows.ask(query)
-        self._arrange(keep=False)
+        self._arrange(at_once=True)
         self.refresh()
         self.post_message(self.Arranged())
 
@@ -166,6 +174,11 @@ order is held.
     def count(self) -> int:
         """How many peers are shown."""
         return len(self._rows.shown)
+
+    @property
+    def tally(self) -> Tally:
+        """How many peers there are, shown or not."""
+        return self._rows.tallies.now
 
     @property
     def held(self) -> bool:
@@ -203,18 +216,31 @@ order is held.
         # a clock that was set back must not hold the order for hours
         return 0 <= (self._now() - self._moved_at).total_seconds() < HOLD_SECONDS
 
+    @property
+    def _due(self) -> bool:
+        """Whether rows are to be put in order now."""
+        rows = self._rows
+        if rows.stale and len(rows.shown) < _MANY:
+            return True
+        if not (rows.stale or rows.unsorted):
+            return False
+        if self._arranged_at is None:
+            return True
+        return not 0 <= (self._now() - self._arranged_at).total_seconds() < SORT_SECONDS
+
     def _person_moves(self) -> None:
         self._moved_at = self._now()
         self._chosen = True
 
-    def _arrange(self, *, keep: bool = True) -> None:
+    def _arrange(self, *, at_once: bool = False) -> None:
         """Put the rows in order, with what the person looks at in its place on the screen."""
-        if not self._rows.stale:
+        if not (at_once or self._due):
             return
+        self._arranged_at = self._now()
         top = self.scroll_offset.y
         anchor, line = self._anchor(top)
         held, count = self._rows.held, len(self._rows.shown)
-        kept = self._selected if keep and self._chosen else None
+        kept = self._selected if self._chosen and not at_once else None
         moved = self._rows.arrange(hold=self._holding, keep=kept)
         if count != len(self._rows.shown):
             self.virtual_size = Size(self.size.width, len(self._rows.shown) + _HEADER_ROWS)
@@ -408,14 +434,19 @@ order is held.
         shown = self._rows.shown
         if at < len(shown) and self._graph is not None:
             return self._strip(shown[at], self._graph)
-        text = self._empty_words() if at == 1 and not shown else ""
-        strip = Strip([Segment(text, self._style("dim"))])
+        words = () if shown else self._empty_words()
+        text = words[at - 1] if 0 < at <= len(words) else ""
+        strip = Strip([Segment(f"  {text}", self._style("dim"))])
         return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
 
-    def _empty_words(self) -> str:
+    def _empty_words(self) -> tuple[str, ...]:
         if self._graph is None or not self._graph.remote_peers:
-            return "  nobody else has been seen in this mesh yet"
-        return "  no peer fits the search or the filter; esc clears them"
+            return (
+                "nobody else has been seen in this mesh yet",
+                "other devices join with the same mesh name or mesh key",
+                "5 shows what keeps them out, if something does",
+            )
+        return ("no peer fits the search or the filter", "esc clears them")
 
     def _header(self) -> Strip:
         query = self.asked

@@ -22,7 +22,7 @@ class SearchLine(Input):
         rows: int
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Keep", id="search.keep"),
+        Binding("enter", "submit", "Keep", key_display="enter", id="search.keep"),
         Binding("escape", "screen.back", "Clear", id="search.clear"),
         Binding("up", "move(-1)", "Up", show=False, id="search.up"),
         Binding("down", "move(1)", "Down", show=False, id="search.down"),

@@ -1,0 +1,71 @@
+"""How many peers of which kind, counted as they come and change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from presence_core.model import IdentityStatus, Peer, PresenceState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_Kind: TypeAlias = tuple[PresenceState, bool, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Remote peers by kind. ``direct`` and ``verified`` are counted among those online."""
+
+    online: int = 0
+    direct: int = 0
+    verified: int = 0
+    lost: int = 0
+    left: int = 0
+
+
+class Tallies:
+    """Counts peers without looking at all of them again for each graph."""
+
+    def __init__(self, peers: Iterable[Peer] = ()) -> None:
+        self._kinds: Counter[_Kind] = Counter(map(_kind, peers))
+
+    def add(self, peer: Peer) -> None:
+        """Count a peer."""
+        self._kinds[_kind(peer)] += 1
+
+    def remove(self, peer: Peer) -> None:
+        """Count a peer no more."""
+        self._kinds[_kind(peer)] -= 1
+
+    def change(self, old: Peer, new: Peer) -> None:
+        """Count a peer as what it is now."""
+        if old.presence is new.presence and old.identity is new.identity:
+            return
+        self.remove(old)
+        self.add(new)
+
+    @property
+    def now(self) -> Tally:
+        """How many there are."""
+        online = PresenceState.ONLINE
+        return Tally(
+            online=self._count(online),
+            direct=self._count(online, direct=True),
+            verified=self._count(online, verified=True),
+            lost=self._count(PresenceState.LOST),
+            left=self._count(PresenceState.LEFT),
+        )
+
+    def _count(self, state: PresenceState, *, direct: bool = False, verified: bool = False) -> int:
+        return sum(
+            number
+            for (of, near, sure), number in self._kinds.items()
+            if of is state and near >= direct and sure >= verified
+        )
+
+
+def _kind(peer: Peer) -> _Kind:
+    presence = peer.presence
+    return presence.state, presence.direct, peer.identity.status is IdentityStatus.VERIFIED

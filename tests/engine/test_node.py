@@ -93,6 +93,11 @@ class Field:
         self.settle()
 
 
+def value_of(node: Node, peer: Node) -> bytes | None:
+    body = node.metadata.get(peer.key)
+    return None if body is None else body.value
+
+
 @pytest.fixture
 def field() -> Field:
     field = Field()
@@ -120,10 +125,10 @@ def test_metadata_of_every_size_arrives_before_and_after_the_link(field: Field, 
     alice.set_metadata(data, field.now)
     field.wait(1)
     field.link("alice", "bob")
-    assert bob.metadata[alice.key].value == data
+    assert value_of(bob, alice) == data
     bob.set_metadata(data[:-1] + b"y", field.now)
     field.wait(10)
-    assert alice.metadata[bob.key].value == data[:-1] + b"y"
+    assert value_of(alice, bob) == data[:-1] + b"y"
     assert not alice.awaits_bodies()
 
 
@@ -132,10 +137,21 @@ def test_metadata_that_is_taken_back_is_gone(field: Field) -> None:
     alice, bob = field.nodes["alice"], field.nodes["bob"]
     alice.set_metadata(encode_metadata({"a": 1}), field.now)
     field.wait(10)
-    assert alice.key in bob.metadata
+    assert value_of(bob, alice) is not None
     alice.set_metadata(None, field.now)
     field.wait(10)
-    assert alice.key not in bob.metadata
+    assert value_of(bob, alice) is None
+
+
+def test_bodies_that_nobody_is_shown_with_are_not_kept(field: Field) -> None:
+    field.link("alice", "bob")
+    alice, bob = field.nodes["alice"], field.nodes["bob"]
+    for number in range(5):
+        alice.set_metadata(encode_metadata({"n": number}), field.now)
+        field.wait(10)
+    assert value_of(bob, alice) == encode_metadata({"n": 4})
+    for node in (alice, bob):
+        assert len(node.bodies._stored) == 1
 
 
 def test_a_lost_link_leaves_the_record_and_changes_our_own(field: Field) -> None:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from presence_core.engine.node import Node, PeerBody
+    from presence_core.engine.metadata import PeerBody
+    from presence_core.engine.node import Node
     from presence_core.gossip.record import Record
 
 

@@ -14,6 +14,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from presence_core.engine.metadata import PeerMetadata
 from presence_core.gossip import messages
 from presence_core.gossip.bodies import BodyStore
 from presence_core.gossip.messages import MessageError
@@ -90,15 +91,6 @@ class Sighting:
     last: int
 
 
-@dataclass(slots=True)
-class PeerBody:
-    """Metadata of a peer: the newest that arrived, kept while a newer one is on its way."""
-
-    value: bytes = b""
-    sha256: bytes | None = None
-    refused: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class NodeProfile:
     """What the local peer says of itself in every record."""
@@ -146,7 +138,7 @@ class Node:
         self.table = Table(self.key)
         self.bodies = BodyStore()
         self.sightings: dict[bytes, Sighting] = {}
-        self.metadata: dict[bytes, PeerBody] = {}
+        self.metadata = PeerMetadata(self.bodies, self._note)
         self.compatible: dict[bytes, bool] = {}
         self.changed: set[bytes] = set()
         """Peers of which something changed since the reader last cleared this."""
@@ -248,7 +240,6 @@ class Node:
         if own == self._own.metadata:
             return False
         self._own.metadata = own
-        self.metadata[self.key] = PeerBody(data or b"", own.sha256 if own else None)
         return True
 
     def tick(self, now: float) -> None:
@@ -295,7 +286,7 @@ class Node:
         """Whether metadata of a neighbour has been announced and is not here yet."""
         for link in self.links.values():
             entry = self.table.get(link.key)
-            if entry is not None and self._pending(entry.record):
+            if entry is not None and self.metadata.pending(entry.record):
                 return True
         return False
 
@@ -332,6 +323,7 @@ class Node:
             leaving=own.leaving,
         )
         self.table.accept(record, 0.0, now, None)
+        self.metadata.follow(record, 0)
         self._see(self.key)
         self.changed.add(self.key)
         self._pacer.published(now)
@@ -363,7 +355,7 @@ class Node:
             self._see(record.key)
             self.changed.add(record.key)
         if entry.record.hash == record.hash:
-            self._follow_metadata(record, link)
+            self.metadata.follow(record, link)
             self._send_body_wants(now)
 
     def _heard_of_myself(self, record: Record, now: float) -> None:
@@ -378,9 +370,12 @@ class Node:
             self._pacer.request(now)
 
     def _drop(self, key: bytes) -> None:
-        self.metadata.pop(key, None)
+        self.metadata.drop(key)
         self.sightings.pop(key, None)
         self.compatible.pop(key, None)
+        self.changed.add(key)
+
+    def _note(self, key: bytes) -> None:
         self.changed.add(key)
 
     def _see(self, key: bytes) -> None:
@@ -393,38 +388,6 @@ class Node:
 
     # -- bodies
 
-    def _pending(self, record: Record) -> bool:
-        held = self.metadata.get(record.key)
-        return record.metadata is not None and (
-            held is None or held.sha256 != record.metadata.sha256
-        )
-
-    def _follow_metadata(self, record: Record, link: int) -> None:
-        """Show the metadata that a record names, now or when it has been fetched."""
-        if record.metadata is None:
-            if self.metadata.pop(record.key, None) is not None:
-                self.changed.add(record.key)
-            return
-        if not self._pending(record):
-            return
-        body = self.bodies.get(record.metadata.sha256)
-        if body is not None:
-            self._have_metadata(record.key, record.metadata.sha256, body)
-        else:
-            self.bodies.announce(record.metadata, link)
-
-    def _have_metadata(self, key: bytes, sha256: bytes, body: bytes) -> None:
-        old = self.metadata.get(key)
-        if old is not None and old.sha256 is not None and old.sha256 != sha256:
-            self._release(old.sha256)
-        self.metadata[key] = PeerBody(body, sha256)
-        self.changed.add(key)
-
-    def _release(self, sha256: bytes) -> None:
-        """Forget a body that no peer's record names any more."""
-        if all(body.sha256 != sha256 for body in self.metadata.values()):
-            self.bodies.forget(sha256)
-
     def _on_body_want(self, link: int, body: bytes, _now: float) -> None:
         want = messages.BodyWant.decode(body)
         chunk = self.bodies.answer(want.sha256, want.offset)
@@ -435,10 +398,8 @@ class Node:
         chunk = messages.BodyChunk.decode(body)
         whole = self.bodies.receive_chunk(link, chunk)
         if whole is not None:
-            for key, entry in self.table.entries().items():
-                metadata = entry.record.metadata
-                if metadata is not None and metadata.sha256 == chunk.sha256:
-                    self._have_metadata(key, chunk.sha256, whole)
+            records = (entry.record for entry in self.table.entries().values())
+            self.metadata.arrived(chunk.sha256, whole, records)
         self._send_body_wants(now)
 
     def _send_body_wants(self, now: float) -> None:

@@ -1,0 +1,81 @@
+"""The metadata of every peer: what arrived, what is awaited, what nobody needs any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from presence_core.gossip.bodies import BodyStore
+    from presence_core.gossip.record import Record
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeerBody:
+    """Metadata of a peer: the newest that arrived, kept while a newer one is on its way."""
+
+    value: bytes
+    sha256: bytes
+
+
+class PeerMetadata:
+    """Follows what records name, and keeps the bodies that are shown.
+
+    ``changed`` is told the key of a peer whose metadata is another now.
+    """
+
+    def __init__(self, bodies: BodyStore, changed: Callable[[bytes], None]) -> None:
+        self._bodies = bodies
+        self._changed = changed
+        self._of: dict[bytes, PeerBody] = {}
+
+    def get(self, key: bytes) -> PeerBody | None:
+        """Return the newest metadata of a peer that has arrived."""
+        return self._of.get(key)
+
+    def pending(self, record: Record) -> bool:
+        """Whether the metadata that a record names is not here yet."""
+        held = self._of.get(record.key)
+        named = record.metadata
+        return named is not None and (held is None or held.sha256 != named.sha256)
+
+    def follow(self, record: Record, link: int) -> None:
+        """Take the metadata that a record names, now or when it has been fetched.
+
+        ``link`` is where the record came from: there it can be asked for.
+        """
+        if record.metadata is None:
+            self.drop(record.key)
+        elif self.pending(record):
+            body = self._bodies.get(record.metadata.sha256)
+            if body is not None:
+                self._take(record.key, PeerBody(body, record.metadata.sha256))
+            else:
+                self._bodies.announce(record.metadata, link)
+
+    def arrived(self, sha256: bytes, body: bytes, records: Iterable[Record]) -> None:
+        """Take a body that was fetched, for each peer whose record names it."""
+        for record in records:
+            if record.metadata is not None and record.metadata.sha256 == sha256:
+                self._take(record.key, PeerBody(body, sha256))
+
+    def drop(self, key: bytes) -> None:
+        """Forget the metadata of a peer that publishes none, or is gone."""
+        old = self._of.pop(key, None)
+        if old is not None:
+            self._changed(key)
+            self._release(old.sha256)
+
+    def _take(self, key: bytes, body: PeerBody) -> None:
+        old = self._of.get(key)
+        self._of[key] = body
+        self._changed(key)
+        if old is not None:
+            self._release(old.sha256)
+
+    def _release(self, sha256: bytes) -> None:
+        """Forget a body that no peer is shown with any more."""
+        if all(body.sha256 != sha256 for body in self._of.values()):
+            self._bodies.forget(sha256)

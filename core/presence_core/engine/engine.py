@@ -44,6 +44,12 @@ log = logging.getLogger(__name__)
 GRAPH_SECONDS = 0.05
 """Graphs are built at most this often, however much happens."""
 
+FILLING_SECONDS = 0.1
+"""The same while the view fills: there is much else to do then."""
+
+DIAL_SECONDS = 0.01
+"""How soon targets are looked through after something happened; often much happens at once."""
+
 MEASURE_SECONDS = 5.0
 """How often round trips and byte counters of links are shown anew."""
 
@@ -103,6 +109,7 @@ class Engine:
         self._sequence = 0
         self._housekeeping: asyncio.Task[None] | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
+        self._dial_timer: asyncio.TimerHandle | None = None
         self._built_at = float("-inf")
         self._measured_at = float("-inf")
 
@@ -197,7 +204,7 @@ class Engine:
             self._node.leave(self._clock.now())
             self.links.carry_out(self._node.take_output())
             await self.links.close()
-        for timer in (self._tick_timer, self._build_timer):
+        for timer in (self._tick_timer, self._dial_timer, self._build_timer):
             if timer is not None:
                 timer.cancel()
         if self._housekeeping is not None:
@@ -247,15 +254,32 @@ class Engine:
         now = self._clock.now()
         self._node.tick(now)
         self.links.carry_out(self._node.take_output())
-        connected = self._connected()
-        self._lan.dial_due(connected, self.links.knocking())
-        due = min(self._node.next_time(), self._targets.next_time(connected))
+        due = self._node.next_time()
         if self._tick_timer is not None:
             self._tick_timer.cancel()
             self._tick_timer = None
         if due != float("inf"):
             self._tick_timer = self._loop.call_at(max(due, now + 0.001), self._pump)
-        self._changed()
+        self._dial_by(now + DIAL_SECONDS)
+        if self._node.changed or self._assess_view(now):
+            self._changed()
+
+    def _dial_by(self, moment: float) -> None:
+        """Look for targets to dial at that moment at the latest."""
+        if self._dial_timer is not None:
+            if self._dial_timer.when() <= moment:
+                return
+            self._dial_timer.cancel()
+            self._dial_timer = None
+        if moment != float("inf"):
+            self._dial_timer = self._loop.call_at(moment, self._dial)
+
+    def _dial(self) -> None:
+        self._dial_timer = None
+        if self._running:
+            connected = self._connected()
+            self._lan.dial_due(connected, self.links.knocking())
+            self._dial_by(self._targets.next_time(connected))
 
     def _connected(self) -> set[bytes]:
         return self._node.neighbour_keys() | {self._node.key}
@@ -264,7 +288,9 @@ class Engine:
         """Publish a graph soon: at once after a quiet time, else within the building interval."""
         if not self._running or self._build_timer is not None:
             return
-        at = max(self._clock.now(), self._built_at + GRAPH_SECONDS)
+        filling = self._view.view.state is ViewState.FILLING
+        pause = FILLING_SECONDS if filling else GRAPH_SECONDS
+        at = max(self._clock.now(), self._built_at + pause)
         self._build_timer = self._loop.call_at(at, self._build)
 
     def _build(self) -> None:

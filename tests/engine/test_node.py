@@ -252,3 +252,29 @@ def test_nothing_that_a_neighbour_sends_raises_or_changes_the_table(kind: int, b
     root = alice.table.root()
     alice.message(link, kind, body, field.now)
     assert alice.table.root() == root
+
+
+def test_a_copy_of_our_key_at_the_end_of_epochs_does_no_harm(field: Field) -> None:
+    field.link("alice", "bob")
+    last = sign_record(
+        field.identities["alice"], MESH, epoch=2**64 - 1, seq=5, issued_at=1, name="copy"
+    )
+    alice = field.nodes["alice"]
+    link = next(iter(alice.links))
+    alice.message(link, MessageType.RECORDS, Records(((0, last.raw),)).encode(), field.now)
+    field.wait(10)
+    assert alice.own_epoch == 2**64 - 1
+
+
+def test_what_is_shown_of_all_peers_together_is_bounded(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("presence_core.engine.metadata.MAX_SHOWN", 100)
+    field.link("alice", "bob")
+    alice, bob = field.nodes["alice"], field.nodes["bob"]
+    alice.set_metadata(encode_metadata({"a": "x" * 200}), field.now)
+    field.wait(10)
+    assert value_of(bob, alice) is None
+    alice.set_metadata(encode_metadata({"a": "x" * 20}), field.now)
+    field.wait(10)
+    assert value_of(bob, alice) == encode_metadata({"a": "x" * 20})

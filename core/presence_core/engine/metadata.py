@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from presence_core.gossip.record import Body
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from presence_core.gossip.bodies import BodyStore
     from presence_core.gossip.record import Record
+
+
+MAX_SHOWN = 64 * 1024 * 1024
+"""Bytes of metadata that are kept of all peers together; beyond it, what comes is not taken."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +36,7 @@ class PeerMetadata:
         self._bodies = bodies
         self._changed = changed
         self._of: dict[bytes, PeerBody] = {}
+        self._size = 0
 
     def get(self, key: bytes) -> PeerBody | None:
         """Return the newest metadata of a peer that has arrived."""
@@ -50,7 +57,7 @@ class PeerMetadata:
             self.drop(record.key)
         elif self.pending(record):
             body = self._bodies.get(record.metadata.sha256)
-            if body is not None:
+            if body is not None and len(body) == record.metadata.size:
                 self._take(record.key, PeerBody(body, record.metadata.sha256))
             else:
                 self._bodies.announce(record.metadata, link)
@@ -58,18 +65,23 @@ class PeerMetadata:
     def arrived(self, sha256: bytes, body: bytes, records: Iterable[Record]) -> None:
         """Take a body that was fetched, for each peer whose record names it."""
         for record in records:
-            if record.metadata is not None and record.metadata.sha256 == sha256:
+            if record.metadata is not None and record.metadata == Body(sha256, len(body)):
                 self._take(record.key, PeerBody(body, sha256))
 
     def drop(self, key: bytes) -> None:
         """Forget the metadata of a peer that publishes none, or is gone."""
         old = self._of.pop(key, None)
         if old is not None:
+            self._size -= len(old.value)
             self._changed(key)
             self._release(old.sha256)
 
     def _take(self, key: bytes, body: PeerBody) -> None:
         old = self._of.get(key)
+        size = self._size + len(body.value) - (len(old.value) if old is not None else 0)
+        if size > MAX_SHOWN:
+            return
+        self._size = size
         self._of[key] = body
         self._changed(key)
         if old is not None:

@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 PROTOCOL_VERSION = 1
 LIFETIME = 3_600
+MAX_EPOCH = (1 << 64) - 1
 REFRESH_SECONDS = (1_200.0, 1_500.0)
 LINK_UP_PATIENCE = 0.2
 """Links come up in swarms, and both their ends know of them; the others are told of all at once."""
@@ -365,7 +366,7 @@ class Node:
         the key publishes.
         """
         if (record.epoch, record.seq) > (self._own.epoch, self._own.seq) and not self._own.leaving:
-            self._own.epoch = max(record.epoch + 1, self._own.epoch)
+            self._own.epoch = min(record.epoch + 1, MAX_EPOCH)
             self._own.seq = 0
             self._pacer.request(now)
 

@@ -75,7 +75,7 @@ class Presence:
     @property
     def graph(self) -> PresenceGraph:
         """The newest presence graph."""
-        return self._running().watch.latest
+        return self._running().newest_graph()
 
     def observe(self, callback: GraphCallback, *, interval: float = OBSERVER_SECONDS) -> Observer:
         """Call back with whole graphs: at once, then on every change, until stopped.

@@ -293,6 +293,13 @@ class Engine:
         at = max(self._clock.now(), self._built_at + pause)
         self._build_timer = self._loop.call_at(at, self._build)
 
+    def newest_graph(self) -> PresenceGraph:
+        """Return the graph of now, also when the next one would be published a moment later."""
+        if self._build_timer is not None:
+            self._build_timer.cancel()
+            self._build()
+        return self.watch.latest
+
     def _build(self) -> None:
         self._build_timer = None
         if not self._running:

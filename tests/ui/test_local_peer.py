@@ -262,7 +262,7 @@ async def test_revert_restores_the_published_text_and_can_be_undone(way: str) ->
             await pilot.press("ctrl+r")
         else:
             await pilot.click("#metadata-revert")
-        await pilot.pause()
+        await b.until(lambda: b.area.text != '{"oops": ')
         assert json.loads(b.area.text) == METADATA
         assert b.at(EditorState.PUBLISHED)
         await pilot.press("ctrl+z")

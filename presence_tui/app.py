@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -95,7 +95,7 @@ class PresenceApp(App[int]):
         """Change between light and dark."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """Offer every action by name."""
         main = self._main
         for number, (pane, title) in enumerate(PANES, 1):

@@ -123,14 +123,15 @@ class MainScreen(Screen[None]):
         self._show_notes()
 
     def _show_panes(self) -> None:
-        """Bring the panes that are in view up to date; the others when they come into view."""
+        """Bring the panes that are displayed up to date; the others when they are."""
         selected = self.table.selected
-        for about_one in (self.query_one(IdentityPane), self.query_one(PeerKeyPane)):
-            if about_one.is_on_screen:
-                about_one.show(self._graph, selected)
-        conditions = self.query_one(ConditionsPane)
-        if conditions.is_on_screen:
-            conditions.show(self._graph)
+        for pane in (
+            self.query_one(IdentityPane),
+            self.query_one(PeerKeyPane),
+            self.query_one(ConditionsPane),
+        ):
+            if pane.parent is not None and pane.parent.display:
+                pane.show(self._graph, selected)
         self.query_one(LocalPeerPane).show(self._graph)
 
     @on(PeerTable.Arranged)
@@ -170,7 +171,7 @@ class MainScreen(Screen[None]):
         for column in ("#main-column", "#side-a", "#side-b"):
             container = self.query_one(column)
             container.display = any(child.display for child in container.children)
-        self.call_after_refresh(self._show_panes)
+        self._show_panes()
         self._show_notes()
         self.refresh_bindings()
 

@@ -120,24 +120,19 @@ class Rows:
         """Whether rows may be in another order than they would be."""
         return self._late or bool(self._unplaced)
 
-    def get(self, peer_key: str | None) -> Row | None:
+    def get(self, peer_key: str) -> Row | None:
         """Return the row of a peer, shown or not."""
-        return None if peer_key is None else self._by_key.get(peer_key)
+        return self._by_key.get(peer_key)
 
-    def position(self, row: Row) -> int | None:
+    def position(self, row: Row | None) -> int | None:
         """Return where a row is shown."""
-        return self.shown.index(row) if row.placed else None
+        return self.shown.index(row) if row is not None and row.placed else None
 
     def take(self, peers: Sequence[Peer], now: datetime) -> None:
         """Take the remote peers of a newer graph, sorted by key as graphs have them."""
         before, self._peers = self._peers, peers
-        if len(before) == len(peers):
-            places = compress(range(len(peers)), map(is_not, before, peers))
-            changed = [(self._rows[at], peers[at]) for at in places]
-            if all(row.peer.peer_key == peer.peer_key for row, peer in changed):
-                for row, peer in changed:
-                    self._change(row, peer, now)
-                return
+        if len(before) == len(peers) and self._take_changed(before, peers, now):
+            return
         gone = self._by_key
         self._by_key = {}
         for peer in peers:
@@ -156,6 +151,16 @@ class Rows:
             self.tallies.remove(row.peer)
             self.stale = True
 
+    def _take_changed(self, before: Sequence[Peer], peers: Sequence[Peer], now: datetime) -> bool:
+        """Take the peers that are other objects; False when one is another peer altogether."""
+        rows = self._rows
+        for at in compress(range(len(peers)), map(is_not, before, peers)):
+            row, peer = rows[at], peers[at]
+            if row.peer.peer_key != peer.peer_key:
+                return False
+            self._change(row, peer, now)
+        return True
+
     def ask(self, query: Query) -> None:
         """Show other rows, or in another order."""
         if query == self.query:
@@ -169,11 +174,11 @@ class Rows:
             self._place(row)
         self.stale = True
 
-    def arrange(self, *, hold: bool, keep: str | None = None) -> bool:
+    def arrange(self, *, hold: bool, keep: Row | None = None) -> bool:
         """Put what is shown in order; whether anything is in another place now.
 
         ``hold``: rows that are shown stay where they are, whatever became of them, and new ones
-        come last. ``keep``: a peer that stays in the table even when the query leaves it out.
+        come last. ``keep``: a row that stays in the table even when the query leaves it out.
         """
         if not (self.stale or self.unsorted):
             return False
@@ -194,10 +199,9 @@ class Rows:
         self.shown = rows
         return moved
 
-    def let_go(self, peer_key: str | None) -> None:
-        """Take note that a peer that :meth:`arrange` was told to keep need not be kept."""
-        row = self.get(peer_key)
-        if row is not None and not row.fits:
+    def let_go(self, row: Row) -> None:
+        """Take note that a row that :meth:`arrange` was told to keep need not be kept."""
+        if not row.fits:
             self.stale = True
 
     def _place_all(self) -> None:
@@ -206,11 +210,10 @@ class Rows:
                 self._place(row)
         self._unplaced.clear()
 
-    def _chosen(self, keep: str | None) -> list[Row]:
+    def _chosen(self, keep: Row | None) -> list[Row]:
         """Return the rows that are to be shown, those that are shown already in their order."""
-        kept = self.get(keep)
-        rows = [row for row in self.shown if row.alive and (row.fits or row is kept)]
-        return rows + [row for row in self._rows if not row.placed and (row.fits or row is kept)]
+        rows = [row for row in self.shown if row.alive and (row.fits or row is keep)]
+        return rows + [row for row in self._rows if not row.placed and (row.fits or row is keep)]
 
     def _sorted(self, rows: Sequence[Row]) -> list[Row]:
         """Return rows in order (those that are in order nearly, fast); the unknown come last."""

@@ -6,33 +6,22 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual.binding import Binding, BindingType
-from textual.cache import LRUCache
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
-from textual.strip import Strip
 
 from presence_core.codec.text import safe_text
-from presence_tui.viewmodel.page import Span, Tone
 from presence_tui.viewmodel.rows import SORTS, Row, Rows, shown_name
-from presence_tui.viewmodel.table import (
-    CellContext,
-    Column,
-    cell,
-    columns_for,
-    fit,
-    is_blind,
-    title,
-)
+from presence_tui.viewmodel.table import CellContext, is_blind
+from presence_tui.widgets.row_painter import COMPONENTS, RowPainter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from textual import events
+    from textual.strip import Strip
 
     from presence_core.model import Peer, PresenceGraph
     from presence_tui.viewmodel.rows import Query
@@ -50,9 +39,6 @@ _MANY = 2_000
 _TIMES_SECONDS = 5.0
 _RELEASE_SECONDS = 0.5
 _HEADER_ROWS = 1
-_CACHED_STRIPS = 512
-_MOVING = frozenset({"changed", "via"})
-"""Columns whose words depend on more than the peer: on the time, on other peers' names."""
 
 
 class PeerTable(ScrollView, can_focus=True):
@@ -95,13 +81,7 @@ One row for each peer of the mesh. `/` searches, `f` filters, `s` sorts by the n
 turns the order round. The selected peer stays selected when rows move; while you move about, the
 order is held.
 """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *(f"table--{tone}" for tone in Tone),
-        "table--header",
-        "table--cursor",
-        "table--cursor-blurred",
-        "table--gone",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
     DEFAULT_CSS = """
     PeerTable {
         height: 1fr;
@@ -129,13 +109,11 @@ order is held.
         self._now = now
         self._rows = Rows()
         self._graph: PresenceGraph | None = None
-        self._selected: str | None = None
+        self._selected: Row | None = None
         self._chosen = False  # by the person, not because something has to be selected
         self._moved_at: datetime | None = None
         self._arranged_at: datetime | None = None
-        self._columns: list[Column] = []
-        self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(_CACHED_STRIPS)
-        self._styles: dict[str, Style] = {}
+        self._painter = RowPainter(self)
 
     # -- what it is told
 
@@ -188,13 +166,7 @@ order is held.
     @property
     def selected(self) -> Peer | None:
         """The selected peer, as it is now."""
-        row = self._row
-        return row.peer if row is not None else None
-
-    @property
-    def _row(self) -> Row | None:
-        row = self._rows.get(self._selected)
-        return row if row is not None and row.placed else None
+        return self._selected.peer if self._selected is not None else None
 
     # -- order and time
 
@@ -245,7 +217,7 @@ order is held.
         if count != len(self._rows.shown):
             self.virtual_size = Size(self.size.width, len(self._rows.shown) + _HEADER_ROWS)
         if moved:
-            at = self._rows.position(anchor) if anchor is not None else None
+            at = self._rows.position(anchor)
             if at is not None and self._chosen:
                 self._scroll(at - line)
             self._select_something(top + line)
@@ -254,23 +226,20 @@ order is held.
 
     def _anchor(self, top: int) -> tuple[Row | None, int]:
         """Return the row that the person looks at, and its line: selected, or first in view."""
-        shown = self._rows.shown
-        row = self._row
-        at = self._rows.position(row) if row is not None else None
+        at = self._rows.position(self._selected)
         if at is not None and top <= at < top + self._lines:
-            return row, at - top
-        return (shown[top], 0) if top < len(shown) else (None, 0)
+            return self._selected, at - top
+        return (self._rows.shown[top], 0) if top < len(self._rows.shown) else (None, 0)
 
     def _select_something(self, near: int) -> None:
         """See to it that a peer is selected when there is one."""
         shown = self._rows.shown
-        row = self._row
-        if row is not None and not self._chosen:
-            at = self._rows.position(row)
-            if at is not None and not 0 <= at - self.scroll_offset.y < self._lines:
-                row = None  # nobody asked for it: rather one that is in view
-                near = self.scroll_offset.y
-        if row is None:
+        at = self._rows.position(self._selected)
+        if at is not None and not self._chosen:
+            top = self.scroll_offset.y
+            if not top <= at < top + self._lines:
+                at, near = None, top  # nobody asked for it: rather one that is in view
+        if at is None:
             self._select(shown[min(near, len(shown) - 1)] if shown else None)
 
     # -- selection
@@ -278,21 +247,21 @@ order is held.
     def select(self, peer_key: str) -> None:
         """Select a peer by its key, and bring it into view."""
         row = self._rows.get(peer_key)
-        at = self._rows.position(row) if row is not None else None
+        at = self._rows.position(row)
         if at is not None:
             self._person_moves()
             self._select(row)
             self._show_line(at)
 
     def _select(self, row: Row | None) -> None:
-        key = row.peer.peer_key if row is not None else None
-        if key == self._selected:
+        before, self._selected = self._selected, row
+        if row is before:
             return
-        self._rows.let_go(self._selected)
-        for one in (self._row, row):
-            self._refresh_row(one)
-        self._selected = key
-        self.post_message(self.Selected(row.peer if row is not None else None))
+        if before is not None:
+            self._rows.let_go(before)
+        self._refresh_row(before)
+        self._refresh_row(row)
+        self.post_message(self.Selected(self.selected))
 
     def action_move(self, rows: int) -> None:
         """Select a peer some rows away."""
@@ -300,9 +269,7 @@ order is held.
         shown = self._rows.shown
         if not shown:
             return
-        row = self._row
-        at = self._rows.position(row) if row is not None else None
-        at = max(0, min(len(shown) - 1, (at or 0) + rows))
+        at = max(0, min(len(shown) - 1, (self._rows.position(self._selected) or 0) + rows))
         self._select(shown[at])
         self._show_line(at)
 
@@ -335,12 +302,9 @@ order is held.
                 self.action_open()
 
     def _sort_at(self, x: int) -> None:
-        at = 1
-        for column in self._columns:
-            if at <= x <= at + column.width and column.key in SORTS:
-                self.ask(self.asked.sorted_by(column.key))
-                return
-            at += column.width + 1
+        key = self._painter.column_at(x)
+        if key in SORTS:
+            self.ask(self.asked.sorted_by(key))
 
     def on_mouse_move(self) -> None:
         """Hold the order: somebody is about to click."""
@@ -375,16 +339,14 @@ order is held.
         """Choose the columns for the new width; keep the selected peer in view."""
         self._choose_columns()
         self.virtual_size = Size(event.size.width, len(self._rows.shown) + _HEADER_ROWS)
-        row = self._row
-        at = self._rows.position(row) if row is not None else None
+        at = self._rows.position(self._selected)
         if at is not None:
             self._show_line(at)
 
     def _choose_columns(self) -> None:
         width = self.scrollable_content_region.width
         blind = self._graph is not None and is_blind(self._graph)
-        self._columns = columns_for(width, blind=blind)
-        self._strips.clear()
+        self._painter.lay_out(width, blind=blind)
         self.refresh()
 
     def _painted(self) -> tuple[int, list[Peer]]:
@@ -402,7 +364,7 @@ order is held.
                 self._refresh_line(line)
 
     def _refresh_row(self, row: Row | None) -> None:
-        at = self._rows.position(row) if row is not None else None
+        at = self._rows.position(row)
         if at is not None:
             self._refresh_line(at - self.scroll_offset.y + _HEADER_ROWS)
 
@@ -415,8 +377,7 @@ order is held.
     def notify_style_update(self) -> None:
         """Forget what was drawn in other colours."""
         super().notify_style_update()
-        self._strips.clear()
-        self._styles.clear()
+        self._painter.forget_styles()
 
     def on_focus(self) -> None:
         """Draw the cursor of a table that has the keyboard."""
@@ -429,15 +390,22 @@ order is held.
     def render_line(self, y: int) -> Strip:
         """Return one line on the screen."""
         if y < _HEADER_ROWS:
-            return self._header()
+            return self._painter.titles(self.asked)
         at = self.scroll_offset.y + y - _HEADER_ROWS
         shown = self._rows.shown
         if at < len(shown) and self._graph is not None:
-            return self._strip(shown[at], self._graph)
+            return self._painter.row(
+                shown[at],
+                CellContext(
+                    own_key=self._graph.local_peer.peer_key,
+                    blind=is_blind(self._graph),
+                    now=self._now(),
+                    names=self._name_of,
+                ),
+                chosen=shown[at] is self._selected,
+            )
         words = () if shown else self._empty_words()
-        text = words[at - 1] if 0 < at <= len(words) else ""
-        strip = Strip([Segment(f"  {text}", self._style("dim"))])
-        return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
+        return self._painter.words(words[at - 1] if 0 < at <= len(words) else "")
 
     def _empty_words(self) -> tuple[str, ...]:
         if self._graph is None or not self._graph.remote_peers:
@@ -448,60 +416,8 @@ order is held.
             )
         return ("no peer fits the search or the filter", "esc clears them")
 
-    def _header(self) -> Strip:
-        query = self.asked
-        text = "".join(
-            title(column, sort=query.sort, reverse=query.reverse) for column in self._columns
-        )
-        strip = Strip([Segment(f" {text}", self._style("header"))])
-        return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
-
-    def _strip(self, row: Row, graph: PresenceGraph) -> Strip:
-        context = CellContext(
-            own_key=graph.local_peer.peer_key,
-            blind=is_blind(graph),
-            now=self._now(),
-            names=self._name_of,
-        )
-        moving = {
-            column.key: cell(row, column, context)
-            for column in self._columns
-            if column.key in _MOVING
-        }
-        chosen = row.peer.peer_key == self._selected
-        key = (row.peer, chosen, chosen and self.has_focus, tuple(moving.values()))
-        strip = self._strips.get(key)
-        if strip is None:
-            spans = [moving.get(c.key) or cell(row, c, context) for c in self._columns]
-            gone = context.blind or row.peer.presence.hops is None
-            strip = self._strips[key] = self._draw(spans, chosen=chosen, gone=gone)
-        return strip
-
-    def _draw(self, spans: list[Span], *, chosen: bool, gone: bool) -> Strip:
-        under = self.rich_style
-        if chosen:
-            under += self._style("cursor" if self.has_focus else "cursor-blurred")
-        elif gone:
-            under += self._style("gone")
-        segments = [Segment("▌" if chosen else " ", self._style("heading"))]
-        for column, span in zip(self._columns, spans, strict=True):
-            text = fit(span.text, column.width, right=column.right)
-            segments.append(Segment(f"{text} ", self._style(str(span.tone))))
-        return Strip(segments).adjust_cell_length(self.size.width).apply_style(under)
-
     def _name_of(self, peer_key: str) -> str:
         row = self._rows.get(peer_key)
         if row is None:
             return f"{safe_text(peer_key, limit=12)}…"
         return shown_name(row.peer) or row.peer.short_id
-
-    def _style(self, name: str) -> Style:
-        style = self._styles.get(name)
-        if style is None:
-            full = self.get_component_rich_style(f"table--{name}")
-            if name.startswith("cursor"):
-                style = Style(bgcolor=full.bgcolor, bold=full.bold)
-            else:  # without its background: that of the row lies under it
-                style = Style(color=full.color, bold=full.bold, dim=full.dim, reverse=full.reverse)
-            self._styles[name] = style
-        return style

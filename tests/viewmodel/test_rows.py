@@ -233,10 +233,12 @@ def test_the_kept_peer_stays_though_the_filter_leaves_it_out_until_it_is_let_go(
     peers = named("a", "b", "c")
     rows = rows_of(peers, Query(show=Show.ONLINE))
     rows.take(with_peer(peers, 2, presence=PeerPresence(PresenceState.LOST)), NOW)
-    rows.arrange(hold=False, keep=peer_key(2))
+    row = rows.get(peer_key(2))
+    assert row is not None
+    rows.arrange(hold=False, keep=row)
     assert names(rows) == ["a", "b", "c"]
-    rows.let_go(peer_key(2))
-    rows.arrange(hold=False, keep=peer_key(1))
+    rows.let_go(row)
+    rows.arrange(hold=False, keep=rows.get(peer_key(1)))
     assert names(rows) == ["a", "c"]
 
 

@@ -1,0 +1,118 @@
+"""Drawing the rows of the peer table, and keeping what was drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.cache import LRUCache
+from textual.strip import Strip
+
+from presence_tui.viewmodel.page import Span, Tone
+from presence_tui.viewmodel.table import CellContext, Column, cell, columns_for, fit, title
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
+
+    from presence_tui.viewmodel.rows import Query, Row
+
+COMPONENTS = {
+    *(f"table--{tone}" for tone in Tone),
+    "table--header",
+    "table--cursor",
+    "table--cursor-blurred",
+    "table--gone",
+}
+"""Component classes that the widget must have."""
+
+_CACHED_STRIPS = 512
+_MOVING = frozenset({"changed", "via"})
+"""Columns whose words depend on more than the peer: on the time, on other peers' names."""
+
+
+class RowPainter:
+    """Draws lines for a widget, in its styles and as wide as it is.
+
+    A row is drawn anew only when its peer is another object, or its moving words have changed.
+    """
+
+    def __init__(self, widget: Widget) -> None:
+        self._widget = widget
+        self._columns: list[Column] = []
+        self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(_CACHED_STRIPS)
+        self._styles: dict[str, Style] = {}
+
+    def lay_out(self, width: int, *, blind: bool) -> None:
+        """Choose the columns for so many cells."""
+        self._columns = columns_for(width, blind=blind)
+        self._strips.clear()
+
+    def forget_styles(self) -> None:
+        """Take note that colours have changed."""
+        self._styles.clear()
+        self._strips.clear()
+
+    def column_at(self, x: int) -> str:
+        """Return the key of the column at a cell; "" for none."""
+        at = 1
+        for column in self._columns:
+            if at <= x <= at + column.width:
+                return column.key
+            at += column.width + 1
+        return ""
+
+    def titles(self, query: Query) -> Strip:
+        """Return the line of titles."""
+        text = "".join(
+            title(column, sort=query.sort, reverse=query.reverse) for column in self._columns
+        )
+        return self._line([Segment(f" {text}", self._style("header"))], self._style("base"))
+
+    def words(self, text: str) -> Strip:
+        """Return a line that only says something."""
+        return self._line([Segment(f"  {text}", self._style("dim"))], self._style("base"))
+
+    def row(self, row: Row, context: CellContext, *, chosen: bool) -> Strip:
+        """Return the line of a peer."""
+        moving = {
+            column.key: cell(row, column, context)
+            for column in self._columns
+            if column.key in _MOVING
+        }
+        focused = chosen and self._widget.has_focus
+        key = (row.peer, context.blind, chosen, focused, tuple(moving.values()))
+        strip = self._strips.get(key)
+        if strip is None:
+            spans = [moving.get(c.key) or cell(row, c, context) for c in self._columns]
+            gone = context.blind or row.peer.presence.hops is None
+            under = "cursor" if focused else "cursor-blurred" if chosen else "gone" * gone
+            strip = self._strips[key] = self._draw(spans, under)
+        return strip
+
+    def _draw(self, spans: list[Span], under: str) -> Strip:
+        mark = "▌" if under.startswith("cursor") else " "
+        segments = [Segment(mark, self._style("heading"))]
+        for column, span in zip(self._columns, spans, strict=True):
+            text = fit(span.text, column.width, right=column.right)
+            segments.append(Segment(f"{text} ", self._style(str(span.tone))))
+        style = self._style("base")
+        return self._line(segments, style + self._style(under) if under else style)
+
+    def _line(self, segments: list[Segment], under: Style) -> Strip:
+        return Strip(segments).adjust_cell_length(self._widget.size.width).apply_style(under)
+
+    def _style(self, name: str) -> Style:
+        style = self._styles.get(name)
+        if style is None:
+            style = self._styles[name] = self._make_style(name)
+        return style
+
+    def _make_style(self, name: str) -> Style:
+        if name == "base":
+            return self._widget.rich_style
+        full = self._widget.get_component_rich_style(f"table--{name}")
+        if name.startswith("cursor"):
+            return Style(bgcolor=full.bgcolor, bold=full.bold)
+        # without its background: that of the row lies under it
+        return Style(color=full.color, bold=full.bold, dim=full.dim, reverse=full.reverse)

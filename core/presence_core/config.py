@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from presence_core.discovery.static import parse_address, static_hints
+from presence_core.gossip.neighbours import ACCEPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 TRANSPORTS = ("lan",)
 """The transports that this version has."""
+
+MAX_LINKS = 32
+"""More would not fit with the spare ones into the record, and a mesh does not need them."""
 
 _ANY_PORT = 1
 """Stands for the engine's own default where an address is only checked."""
@@ -36,8 +40,9 @@ class PresenceConfig:
     home's own mesh key is used if there is one, else the open mesh ``default``. ``peers`` are
     static addresses ``HOST:PORT``; ``listen`` is ``HOST:PORT`` (port 0: any). ``interfaces``
     limits the LAN to these names. ``transports`` None means all that work here, ``()`` an engine
-    that talks to nobody. Raises ValueError, in one line, for what makes no sense; the metadata is
-    checked when the engine starts.
+    that talks to nobody. ``max_links`` is how many links are accepted,
+    1 to 32. Raises ValueError, in one line, for what makes no sense; the metadata is checked when
+    the engine starts.
     """
 
     mesh: str | None = None
@@ -50,6 +55,7 @@ class PresenceConfig:
     interfaces: tuple[str, ...] = ()
     transports: tuple[str, ...] | None = None
     issuers: tuple[Path, ...] = ()
+    max_links: int = ACCEPT
 
     def __post_init__(self) -> None:
         if self.mesh is not None and self.mesh_key is not None:
@@ -107,6 +113,11 @@ def _check_transports(values: Any) -> None:
             raise ValueError(f"unknown transport {value!r}; this version has: {known}")
 
 
+def _check_max_links(value: Any) -> None:
+    if not isinstance(value, int) or not 1 <= value <= MAX_LINKS:
+        raise ValueError(f"an engine holds from 1 to {MAX_LINKS} links")
+
+
 _CHECKS: Mapping[str, Callable[[Any], object]] = MappingProxyType(
     {
         "mesh": lambda value: _check_text(value, "the name of the mesh"),
@@ -115,5 +126,6 @@ _CHECKS: Mapping[str, Callable[[Any], object]] = MappingProxyType(
         "listen": _check_listen,
         "interfaces": lambda values: _check_texts(values, "the interfaces"),
         "transports": _check_transports,
+        "max_links": _check_max_links,
     }
 )

@@ -10,7 +10,6 @@ import asyncio
 import base64
 import contextlib
 import logging
-import secrets
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import Any
@@ -68,6 +67,7 @@ class MdnsDiscovery:
         self,
         *,
         mesh: MeshKey,
+        instance: str,
         port: int,
         interfaces: tuple[str, ...] = (),
         free_slots: int,
@@ -77,7 +77,7 @@ class MdnsDiscovery:
         on_other_meshes: Callable[[int], None],
         on_condition: OnCondition,
     ) -> None:
-        self.instance = base64.b32encode(secrets.token_bytes(10)).decode().lower()
+        self.instance = instance
         self._mesh = mesh
         self._port = port
         self._interfaces = interfaces

@@ -1,16 +1,15 @@
-"""Whether an authenticated peer is let in: room, duplicates, and the program's own say."""
+"""Waiting to be let in: what an applicant has said so far, and the program's own say."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from presence_core.codec.metadata import MetadataError, decode_metadata
-from presence_core.gossip.neighbours import MAX_LINKS, LinkClaim, keep_new
 from presence_core.gossip.record import RecordError, parse_record
 from presence_core.identity.keys import peer_key_text
 from presence_core.model import EMPTY, Allow, ConnectionRequest, Deny, JsonObject, transport_name
@@ -54,24 +53,6 @@ class Applicant:
             self.timer.cancel()
         if self.asking is not None:
             self.asking.cancel()
-
-
-def claim(link: Link) -> LinkClaim:
-    """Return what the rule on duplicate sessions needs to know of a link."""
-    return LinkClaim(link.dialled is not None, link.authenticated_at, link.handshake_hash)
-
-
-def is_duplicate(own_key: bytes, new: Link, others: Iterable[Link]) -> bool:
-    """Whether a new session must give way to one that exists with the same peer."""
-    return any(
-        not keep_new(own_key, other.session.peer_key or b"", claim(other), claim(new))
-        for other in others
-    )
-
-
-def has_room(links: int) -> bool:
-    """Whether one more link may be held."""
-    return links < MAX_LINKS
 
 
 def request_of(link: Link, hello: Hello, mesh: MeshKey) -> ConnectionRequest:

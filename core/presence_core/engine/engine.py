@@ -24,9 +24,11 @@ from presence_core.engine.lan import Lan
 from presence_core.engine.links import Clock, Links
 from presence_core.engine.node import Node, NodeProfile
 from presence_core.engine.observers import GraphWatch
+from presence_core.engine.peering import Peering
 from presence_core.engine.reports import Reports
 from presence_core.engine.targets import Target, Targets
 from presence_core.engine.view import Sight, ViewKeeper
+from presence_core.gossip.neighbours import Slots
 from presence_core.identity.keyfile import HomeError, KeyFile
 from presence_core.model import ConditionState, Mesh, PresenceGraph, ViewState
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from presence_core.config import PresenceConfig
     from presence_core.engine.admission import ConnectionRequestHandler
-    from presence_core.engine.edges import LinkMeasure
+    from presence_core.engine.connections import LinkMeasure
     from presence_core.identity.mesh import MeshKey
     from presence_core.transports.stream import Stream
 
@@ -104,6 +106,7 @@ class Engine:
         self._key_file: KeyFile | None = None
         self._mesh: MeshKey
         self._node: Node
+        self._peering: Peering
         self._builder: GraphBuilder
         self._measures: dict[int, LinkMeasure] = {}
         self._sequence = 0
@@ -128,11 +131,12 @@ class Engine:
             if self._networked:
                 await self._lan.start(
                     self._mesh,
+                    self._peering,
+                    instance=self._targets.instance,
                     listen=self.config.listen,
                     interfaces=self.config.interfaces,
                     peers=self.config.peers,
                     wall=time.time,
-                    links=len(self.links.admitted),
                 )
         except BaseException:
             await self.stop()
@@ -173,11 +177,15 @@ class Engine:
             metadata=encode_metadata(self.metadata) if self.metadata else None,
             addresses=self._own_addresses,
         )
+        self._targets.instance = self._mesh.instance_name(identity.peer_key, epoch)
+        self._peering = Peering(
+            self._node, self._targets, self._rng, Slots.of(self.config.max_links)
+        )
         self.links = Links(
             identity,
             self._mesh,
             self._node,
-            self._targets,
+            self._peering,
             reports=self._reports,
             clock=self._clock,
             happened=self._pump,
@@ -253,6 +261,7 @@ class Engine:
             return
         now = self._clock.now()
         self._node.tick(now)
+        self._peering.tick(now)
         self.links.carry_out(self._node.take_output())
         due = self._node.next_time()
         if self._tick_timer is not None:
@@ -277,12 +286,9 @@ class Engine:
     def _dial(self) -> None:
         self._dial_timer = None
         if self._running:
-            connected = self._connected()
-            self._lan.dial_due(connected, self.links.knocking())
-            self._dial_by(self._targets.next_time(connected))
-
-    def _connected(self) -> set[bytes]:
-        return self._node.neighbour_keys() | {self._node.key}
+            now = self._clock.now()
+            self._lan.dial(self._peering.due(now, self.links.knocking()))
+            self._dial_by(max(self._peering.next_time(now), now + DIAL_SECONDS))
 
     def _changed(self) -> None:
         """Publish a graph soon: at once after a quiet time, else within the building interval."""
@@ -345,12 +351,14 @@ class Engine:
     def _assess_view(self, now: float) -> bool:
         busy = (
             self.links.busy()
-            or self._node.awaits_bodies()
-            or self._targets.untried(self._connected())
+            or self._node.exchange.sync.awaited()
+            or self._node.bodies.fetching()
+            or self._peering.untried()
         )
         sight = Sight(
             links=len(self.links.admitted),
             heard_at=self.links.heard_at(),
+            confirmed_at=self._node.exchange.sync.confirmed_at(),
             busy=busy,
             known_peers=len(self._node.table) - 1,
         )
@@ -373,7 +381,8 @@ class Engine:
 
     def _look_around(self) -> None:
         now = self._clock.now()
-        self._lan.set_links(len(self.links.admitted))
+        self._lan.set_free_slots(self._peering.free())
+        self._reports.offences(self._node.exchange.strikes)
         self._reports.clocks([link.clock_offset for link in self._node.links.values()])
         if self._measure(now) | self._assess_view(now):
             self._changed()

@@ -25,7 +25,7 @@ class HandshakeGate:
         """Ask whether this host may start a handshake; if so it counts as half open."""
         if sum(self._half_open.values()) >= MAX_HALF_OPEN:
             return False
-        if not _is_loopback(host):
+        if not is_loopback(host):
             if self._half_open.get(host, 0) >= MAX_HALF_OPEN_PER_HOST:
                 return False
             if self._recent_failures(host, now) >= MAX_FAILURES_PER_MINUTE:
@@ -57,7 +57,8 @@ class HandshakeGate:
         return len(times)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -6,12 +6,13 @@ node says has changed is looked at.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from presence_core.codec.metadata import MetadataError, decode_metadata
-from presence_core.engine.edges import Edges, LinkMeasure, OwnEdge, Way, edge_key, moment
+from presence_core.engine.connections import Connections, LinkMeasure, moment
+from presence_core.engine.ordered import Ordered
+from presence_core.gossip.topology import Way, edge_key
 from presence_core.identity.keys import peer_key_text, short_id
 from presence_core.model import (
     EMPTY,
@@ -36,16 +37,15 @@ if TYPE_CHECKING:
 
 
 class GraphBuilder:
-    """Builds graphs of one node. Clears the node's set of changed peers at each."""
+    """Builds graphs of one node. Takes the node's sets of what has changed at each."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._edges = Edges(node.key, self.text)
+        self._connections = Connections(node.topology, self.text)
         self._texts: dict[bytes, tuple[str, str]] = {}
         self._metadata: dict[bytes, tuple[PeerBody, JsonObject, bool]] = {}
-        self._peers: dict[str, Peer] = {}
+        self._peers: Ordered[Peer] = Ordered()
         """Remote peers by the text of their key."""
-        self._order: list[str] = []
         self._local: Peer
         self._heard: dict[bytes, int] = {}
 
@@ -62,23 +62,13 @@ class GraphBuilder:
         """Make the graph of now. ``measures`` are by link id."""
         node = self._node
         changed, node.changed = node.changed, set()
-        for key in changed:
-            entry = node.table.get(key)
-            if key != node.key:
-                self._edges.claim(key, entry.record.edges if entry else ())
-        links = node.links.values()
-        self._edges.own_links(
-            {
-                edge_key(node.key, link.key, link.transport): OwnEdge(
-                    link.since, measures.get(link.id)
-                )
-                for link in links
-            }
-        )
-        self._heard = {
-            link.key: measure.heard_ms for link in links if (measure := measures.get(link.id))
-        }
-        for key in changed | self._edges.settle():
+        edges, node.changed_edges = node.changed_edges, set()
+        measured = [
+            (link, measure) for link in node.links.values() if (measure := measures.get(link.id))
+        ]
+        self._heard = {link.key: measure.heard_ms for link, measure in measured}
+        own = {edge_key(node.key, link.key, link.transport): measure for link, measure in measured}
+        for key in changed | self._connections.update(edges, own):
             self._refresh(key)
         return PresenceGraph(
             generated_at=generated_at,
@@ -86,8 +76,8 @@ class GraphBuilder:
             view=view,
             mesh=mesh,
             local_peer=self._local,
-            remote_peers=tuple(self._peers[text] for text in self._order),
-            connections=self._edges.all(),
+            remote_peers=self._peers.values(),
+            connections=self._connections.all(),
             conditions=conditions,
         )
 
@@ -104,21 +94,17 @@ class GraphBuilder:
     def _refresh(self, key: bytes) -> None:
         """Bring one peer up to date: it may be new, other, or gone."""
         entry = self._node.table.get(key)
-        text = self.text(key)
         if entry is None:
             self._metadata.pop(key, None)
-            if self._peers.pop(text, None) is not None:
-                del self._order[bisect_left(self._order, text)]
-            if not self._edges.of(key):
+            self._peers.drop(self.text(key))
+            if not self._connections.of(key):
                 del self._texts[key]
             return
-        peer = self._peer(entry.record, self._edges.ways.get(key))
+        peer = self._peer(entry.record, self._node.topology.way(key))
         if key == self._node.key:
             self._local = peer
-            return
-        if text not in self._peers:
-            insort(self._order, text)
-        self._peers[text] = peer
+        else:
+            self._peers.put(peer.peer_key, peer)
 
     def _peer(self, record: Record, way: Way | None) -> Peer:
         node = self._node
@@ -135,7 +121,7 @@ class GraphBuilder:
             peer_metadata=metadata,
             peer_metadata_state=state,
             presence=self._presence(record, way),
-            connections=self._edges.of(key),
+            connections=self._connections.of(key),
         )
 
     def _presence(self, record: Record, way: Way | None) -> PeerPresence:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from presence_core.discovery.static import parse_address, static_hints
 from presence_core.errors import EngineError
-from presence_core.gossip.neighbours import MAX_LINKS
 from presence_core.model import ConditionState
 from presence_core.transports.tcp import TcpListener, dial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable
 
     from presence_core.discovery.hint import DialHint
     from presence_core.discovery.mdns import MdnsDiscovery
     from presence_core.engine.conditions import Conditions
+    from presence_core.engine.peering import Peering
     from presence_core.engine.reports import Reports
     from presence_core.engine.targets import Target, Targets
     from presence_core.identity.mesh import MeshKey
@@ -53,6 +53,7 @@ class Lan:
         self._accepted = accepted
         self._dialled = dialled
         self._happened = happened
+        self._peering: Peering
         self._listener: TcpListener | None = None
         self._mdns: MdnsDiscovery | None = None
         self._dials: set[asyncio.Task[None]] = set()
@@ -70,20 +71,22 @@ class Lan:
     async def start(
         self,
         mesh: MeshKey,
+        peering: Peering,
         *,
+        instance: str,
         listen: str | None,
         interfaces: tuple[str, ...],
         peers: tuple[str, ...],
         wall: Callable[[], float],
-        links: int,
     ) -> None:
         """Listen, announce, look.
 
         Raises EngineError when a configured address cannot be listened on, ValueError when an
         address makes no sense. Whatever else fails becomes a condition.
         """
+        self._peering = peering
         for hint in static_hints(peers, DEFAULT_PORT):
-            self._targets.hint(hint, self._now())
+            peering.hinted(hint, self._now())
         if peers:
             self._reports.static_works("")
         await self._listen(listen, interfaces)
@@ -92,16 +95,16 @@ class Lan:
 
         self._mdns = MdnsDiscovery(
             mesh=mesh,
+            instance=instance,
             port=self.port,
             interfaces=interfaces,
-            free_slots=MAX_LINKS - links,
+            free_slots=peering.free(),
             wall=wall,
             on_hint=self._hinted,
             on_gone=self._targets.withdrawn,
             on_other_meshes=self._reports.foreign_adverts,
             on_condition=self._mdns_condition,
         )
-        self._targets.instance = self._mdns.instance
         await self._mdns.start()
 
     async def _listen(self, listen: str | None, interfaces: tuple[str, ...]) -> None:
@@ -132,12 +135,12 @@ class Lan:
         self._conditions.set("mdns", state, message, hint)
 
     def _hinted(self, hint: DialHint) -> None:
-        self._targets.hint(hint, self._now())
+        self._peering.hinted(hint, self._now())
         self._happened()
 
-    def dial_due(self, connected: set[bytes], knocking: Container[str]) -> None:
-        """Start the dials that are due; see :meth:`Targets.due`."""
-        for target in self._targets.due(self._now(), connected, knocking):
+    def dial(self, targets: list[Target]) -> None:
+        """Start to dial."""
+        for target in targets:
             task = asyncio.get_running_loop().create_task(
                 self._dial(target), name=f"presence-dial-{target.name}"
             )
@@ -149,7 +152,7 @@ class Lan:
         try:
             stream = await dial(host, port, seconds=target.dial_seconds())
         except OSError as error:
-            self._targets.failed(target, self._now())
+            self._peering.dial_failed(target, self._now())
             if target.source == "static":
                 self._reports.static_failed(target.name, _why(error))
             log.debug("dialling %s at %s port %d: %s", target.name, host, port, error)
@@ -167,10 +170,10 @@ class Lan:
             self._dials.add(task)
             task.add_done_callback(self._dials.discard)
 
-    def set_links(self, links: int) -> None:
+    def set_free_slots(self, free: int) -> None:
         """Say in the advert how many more links would be taken."""
         if self._mdns is not None:
-            self._mdns.set_free_slots(max(0, MAX_LINKS - links))
+            self._mdns.set_free_slots(free)
 
     async def stop(self) -> None:
         """Withdraw the advert, stop listening and dialling."""

@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from presence_core.engine import admission
 from presence_core.engine.admission import Applicant, ConnectionRequestHandler
-from presence_core.engine.edges import LinkMeasure
-from presence_core.engine.gate import HandshakeGate
+from presence_core.engine.connections import LinkMeasure
+from presence_core.engine.gate import HandshakeGate, is_loopback
 from presence_core.engine.link import Link
 from presence_core.engine.node import Node, Output, Send
-from presence_core.engine.targets import REFUSED_SECONDS, Target, Targets
-from presence_core.gossip.messages import Hello, MessageError
+from presence_core.engine.peering import Peering, Refusal
+from presence_core.gossip.messages import Hello, MessageError, Peers
 from presence_core.handshake.events import ByeCode, Closed, CloseReason, MessageType
 from presence_core.handshake.session import LAN, Session
 from presence_core.model import Allow
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from presence_core.engine.reports import Reports
+    from presence_core.engine.targets import Target
     from presence_core.identity.keys import Identity
     from presence_core.identity.mesh import MeshKey
     from presence_core.transports.stream import Stream
@@ -33,8 +34,6 @@ log = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 0.5
 """How long the end of an engine waits for its last words to be sent."""
-
-_REFUSALS = (ByeCode.FULL, ByeCode.DENIED, ByeCode.BLOCKED, ByeCode.LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Clock:
 
 
 class Links:
-    """Holds every link, decides who is let in, and carries messages between links and node.
+    """Holds every link, carries out what is decided on them, and messages from and to the node.
 
     ``happened`` is called after each event, so that the engine carries out what the node wants.
     ``missed`` is called when a neighbour was lost without a goodbye.
@@ -57,7 +56,7 @@ class Links:
         identity: Identity,
         mesh: MeshKey,
         node: Node,
-        targets: Targets,
+        peering: Peering,
         *,
         reports: Reports,
         clock: Clock,
@@ -69,7 +68,7 @@ class Links:
         self._identity = identity
         self._mesh = mesh
         self._node = node
-        self._targets = targets
+        self._peering = peering
         self._reports = reports
         self._clock = clock
         self._happened = happened
@@ -140,16 +139,16 @@ class Links:
         """Check a peer that has proven its key; whoever dialled says Hello first."""
         self._half_open.pop(link.id, None)
         self._leave_gate(link, failed=False)
-        key = link.session.peer_key or b""
-        if link.dialled is not None:
-            self._targets.bind(link.dialled, key)
-        rivals = self._with(key, link)
-        if admission.is_duplicate(self._node.key, link, rivals):
-            link.hang_up(ByeCode.DUPLICATE, "a session with this peer exists")
-            return
-        if not rivals and not admission.has_room(len(self.admitted) + len(self._applicants)):
-            self._reports.no_room(len(self.admitted))
-            link.hang_up(ByeCode.FULL, "this peer holds as many links as it can")
+        refusal = self._peering.authenticated(
+            link.id,
+            link.session.peer_key or b"",
+            transport=link.stream.transport,
+            dialled=link.dialled,
+            now=self._clock.now(),
+            session_id=link.handshake_hash,
+        )
+        if refusal is not None:
+            self._refuse(link, refusal)
             return
         applicant = self._applicants[link.id] = Applicant(link)
         patience = admission.HELLO_SECONDS
@@ -166,6 +165,9 @@ class Links:
             return
         applicant = self._applicants.get(link.id)
         if applicant is None:
+            return
+        if kind == MessageType.PEERS:
+            self._take_hints(link, body)
             return
         if kind == MessageType.HELLO and applicant.hello is None:
             try:
@@ -191,11 +193,12 @@ class Links:
         if key is not None:
             self._reports.closed(key, closed)
         was_admitted = self.admitted.pop(link.id, None) is not None
-        if was_admitted:
-            self._node.link_down(link.id, now)
+        bye = closed.reason is CloseReason.BYE
+        lost = not bye and closed.reason is not CloseReason.LOCAL
+        gone = self._peering.closed(link.id, code=closed.code if bye else None, lost=lost, now=now)
         self._settle_target(link, closed, was_admitted=was_admitted)
-        if was_admitted and key is not None and not self._with(key, link):
-            self._neighbour_gone(link, key, closed)
+        if gone is not None and lost:
+            self._missed()
         self._happened()
 
     # -- admission
@@ -229,52 +232,58 @@ class Links:
         link = applicant.link
         key = link.session.peer_key or b""
         now = self._clock.now()
-        rivals = self._with(key, link)
-        if admission.is_duplicate(self._node.key, link, rivals):
-            link.hang_up(ByeCode.DUPLICATE, "a session with this peer exists")
+        own_hello = self._node.hello()
+        decision = self._peering.admit(link.id, hello, now)
+        if isinstance(decision, Refusal):
+            self._refuse(link, decision)
             return
         del self._applicants[link.id]
         self.admitted[link.id] = link
         if link.dialled is None:
-            link.send(MessageType.HELLO, self._node.hello())
-        if not self._node.link_up(link.id, key, link.stream.transport, hello, now):
-            self._happened()
-            return
-        for rival in rivals:
-            rival.hang_up(ByeCode.DUPLICATE, "replaced by a newer session")
+            link.send(MessageType.HELLO, own_hello)
+        for other, code, why in decision.drop:
+            self._end(other, code, why)
         self._reports.admitted(key)
-        if link.id in self._dialled:
-            target = self._dialled[link.id]
-            self._targets.succeeded(target)
-            if target.source == "static":
-                self._reports.static_works(target.name)
-        for address in hello.addresses:
-            if address.startswith("mdns:"):
-                self._targets.bind(address.removeprefix("mdns:"), key)
-        link.addresses = tuple(
+        target = self._dialled.get(link.id)
+        if target is not None and target.source == "static":
+            self._reports.static_works(target.name)
+        addresses = tuple(
             (link.stream.host, int(port))
             for address in hello.addresses
             if (port := address.removeprefix("tcp:")) != address and port.isdecimal()
         )
+        self._peering.located(link.id, addresses)
         for kind, body in applicant.early:
             self._node.message(link.id, kind, body, now)
         link.flush()
         self._happened()
 
+    def _refuse(self, link: Link, refusal: Refusal) -> None:
+        """Close a link that is not let in; for whom there is no room gets hints where to try."""
+        if refusal.code == ByeCode.FULL:
+            peers = self._peering.hints(link.session.peer_key or b"")
+            if peers.hints:
+                link.send(MessageType.PEERS, peers.encode())
+        link.hang_up(refusal.code, refusal.why)
+
+    def _take_hints(self, link: Link, body: bytes) -> None:
+        try:
+            peers = Peers.decode(body)
+        except MessageError as error:
+            link.hang_up(ByeCode.PROTOCOL, str(error))
+            return
+        self._peering.directed(peers, self._clock.now(), local=is_loopback(link.stream.host))
+
+    def _end(self, link_id: int, code: ByeCode, why: str) -> None:
+        """Say goodbye on a link, wherever it stands."""
+        applicant = self._applicants.get(link_id)
+        link = self.admitted.get(link_id) or (applicant and applicant.link)
+        if link:
+            link.hang_up(code, why)
+
     def _no_hello(self, link: Link) -> None:
         if link.id in self._applicants:
             link.hang_up(ByeCode.PROTOCOL, "no Hello came")
-
-    def _with(self, key: bytes, besides: Link) -> list[Link]:
-        """Return the other links with a peer over the same transport."""
-        applicants = (applicant.link for applicant in self._applicants.values())
-        return [
-            link
-            for link in (*self.admitted.values(), *applicants)
-            if link is not besides
-            and link.session.peer_key == key
-            and link.stream.transport == besides.stream.transport
-        ]
 
     # -- ends
 
@@ -282,25 +291,12 @@ class Links:
         target = self._dialled.pop(link.id, None)
         if target is None or was_admitted:
             return
-        now = self._clock.now()
         key = link.session.peer_key
-        duplicate = closed.code == ByeCode.DUPLICATE
-        if key == self._node.key:
-            self._targets.bind(target.name, self._node.key)
-        self._targets.failed(
-            target, now, seconds=REFUSED_SECONDS if closed.code in _REFUSALS else None
-        )
-        if target.source == "static" and not duplicate:
+        self._peering.dial_failed(target, self._clock.now(), code=closed.code, key=key)
+        if target.source == "static" and closed.code != ByeCode.DUPLICATE:
             self._reports.static_failed(
                 target.name, _why_closed(closed, authenticated=key is not None)
             )
-
-    def _neighbour_gone(self, link: Link, key: bytes, closed: Closed) -> None:
-        if closed.reason is CloseReason.BYE and closed.code == ByeCode.LEAVING:
-            self._targets.left(key)
-        elif closed.reason is not CloseReason.LOCAL:
-            self._targets.lost(key, link.addresses, self._clock.now())
-            self._missed()
 
     # -- what the engine asks
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from presence_core.gossip.bodies import MAX_WAITING
 from presence_core.gossip.record import Body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from presence_core.gossip.bodies import BodyStore
     from presence_core.gossip.record import Record
@@ -36,6 +37,10 @@ class PeerMetadata:
         self._bodies = bodies
         self._changed = changed
         self._of: dict[bytes, PeerBody] = {}
+        self._shown: dict[bytes, set[bytes]] = {}
+        """Who is shown with a body, by its hash."""
+        self._awaited: dict[bytes, set[bytes]] = {}
+        """Who waits for a body, by its hash."""
         self._size = 0
 
     def get(self, key: bytes) -> PeerBody | None:
@@ -60,13 +65,22 @@ class PeerMetadata:
             if body is not None and len(body) == record.metadata.size:
                 self._take(record.key, PeerBody(body, record.metadata.sha256))
             else:
+                self._await(record.metadata.sha256, record.key)
                 self._bodies.announce(record.metadata, link)
 
-    def arrived(self, sha256: bytes, body: bytes, records: Iterable[Record]) -> None:
-        """Take a body that was fetched, for each peer whose record names it."""
-        for record in records:
-            if record.metadata is not None and record.metadata == Body(sha256, len(body)):
-                self._take(record.key, PeerBody(body, sha256))
+    def _await(self, sha256: bytes, key: bytes) -> None:
+        if sha256 not in self._awaited and len(self._awaited) >= MAX_WAITING:
+            del self._awaited[next(iter(self._awaited))]
+        self._awaited.setdefault(sha256, set()).add(key)
+
+    def arrived(self, sha256: bytes, body: bytes, wanted: Callable[[bytes], Body | None]) -> None:
+        """Take a body that was fetched, for each peer whose record names it.
+
+        ``wanted`` gives what the newest record of a peer names.
+        """
+        for key in self._awaited.pop(sha256, ()):
+            if wanted(key) == Body(sha256, len(body)):
+                self._take(key, PeerBody(body, sha256))
 
     def drop(self, key: bytes) -> None:
         """Forget the metadata of a peer that publishes none, or is gone."""
@@ -74,7 +88,7 @@ class PeerMetadata:
         if old is not None:
             self._size -= len(old.value)
             self._changed(key)
-            self._release(old.sha256)
+            self._release(key, old.sha256)
 
     def _take(self, key: bytes, body: PeerBody) -> None:
         old = self._of.get(key)
@@ -83,11 +97,15 @@ class PeerMetadata:
             return
         self._size = size
         self._of[key] = body
+        self._shown.setdefault(body.sha256, set()).add(key)
         self._changed(key)
-        if old is not None:
-            self._release(old.sha256)
+        if old is not None and old.sha256 != body.sha256:
+            self._release(key, old.sha256)
 
-    def _release(self, sha256: bytes) -> None:
+    def _release(self, key: bytes, sha256: bytes) -> None:
         """Forget a body that no peer is shown with any more."""
-        if all(body.sha256 != sha256 for body in self._of.values()):
+        users = self._shown[sha256]
+        users.discard(key)
+        if not users:
+            del self._shown[sha256]
             self._bodies.forget(sha256)

@@ -1,10 +1,11 @@
-"""A peer's part in the mesh: links, records and bodies, without sockets and without a clock.
+"""A peer's part in the mesh: links, own record and bodies, without sockets and without a clock.
 
 The engine feeds it what happens (a link is up, a message came, time has passed) and carries out
 what it asks for (:meth:`Node.take_output`). The simulator of a whole mesh runs this same code.
 
-Data goes one way: message -> verified record -> table. Nothing here decides what a person sees;
-:mod:`presence_core.engine.graph` reads the table and the links for that.
+Data goes one way: message -> verified record -> table -> topology. How records travel is decided in
+:mod:`presence_core.gossip.exchange`; nothing here decides what a person sees:
+:mod:`presence_core.engine.graph` reads the table and the topology for that.
 """
 
 from __future__ import annotations
@@ -17,18 +18,13 @@ from typing import TYPE_CHECKING
 from presence_core.engine.metadata import PeerMetadata
 from presence_core.gossip import messages
 from presence_core.gossip.bodies import BodyStore
+from presence_core.gossip.exchange import Exchange, TooMuch
 from presence_core.gossip.messages import MessageError
 from presence_core.gossip.pacing import PublishPacer
-from presence_core.gossip.record import (
-    Body,
-    Edge,
-    Record,
-    RecordError,
-    parse_record,
-    sign_record,
-    truncate_name,
-)
-from presence_core.gossip.table import Accepted, Table
+from presence_core.gossip.quota import Offence
+from presence_core.gossip.record import Body, Edge, Record, sign_record, truncate_name
+from presence_core.gossip.table import Table
+from presence_core.gossip.topology import EdgeKey, Topology, edge_key
 from presence_core.handshake.events import ByeCode, MessageType
 
 if TYPE_CHECKING:
@@ -44,8 +40,11 @@ PROTOCOL_VERSION = 1
 LIFETIME = 3_600
 MAX_EPOCH = (1 << 64) - 1
 REFRESH_SECONDS = (1_200.0, 1_500.0)
-LINK_UP_PATIENCE = 0.2
+LINK_UP_PATIENCE = 0.05
 """Links come up in swarms, and both their ends know of them; the others are told of all at once."""
+
+SLOW_TRANSPORTS = frozenset({2})
+"""Bluetooth: records are offered there, not sent unasked (protocol §6.6)."""
 
 INLINE_BODIES = 16 * 1024
 
@@ -136,13 +135,22 @@ class Node:
         self.mesh = mesh
         self.profile = profile
         self.links: dict[int, NodeLink] = {}
-        self.table = Table(self.key)
+        self.topology = Topology(self.key)
+        self.table = Table(self.key, self.topology.reachable)
+        self.exchange = Exchange(self.table, self.key, mesh, rng, self)
         self.bodies = BodyStore()
         self.sightings: dict[bytes, Sighting] = {}
         self.metadata = PeerMetadata(self.bodies, self._note)
         self.compatible: dict[bytes, bool] = {}
         self.changed: set[bytes] = set()
-        """Peers of which something changed since the reader last cleared this."""
+        """Peers of which something changed since a reader last took this."""
+        self.changed_edges: set[EdgeKey] = set()
+        """The same of edges."""
+        self.rerouted: set[bytes] = set()
+        """Peers to which there is another way, or none any more, since a reader took this."""
+        self.adverts: dict[str, bytes] = {}
+        """Under which names peers announce themselves, learned since a reader took this."""
+        self._epochs: dict[bytes, int] = {}
         self._identity = identity
         self._wall_ms = wall_ms
         self._rng = rng
@@ -176,18 +184,18 @@ class Node:
         ).encode()
 
     def link_up(
-        self, link: int, key: bytes, transport: int, hello: messages.Hello, now: float
-    ) -> bool:
-        """Add an admitted session, with the Hello that came on it; False if it says nonsense."""
+        self,
+        link: int,
+        hello: messages.Hello,
+        record: Record,
+        now: float,
+        *,
+        transport: int,
+        dialled: bool,
+    ) -> None:
+        """Add an admitted session, with its Hello and the record that came in it, verified."""
+        key = record.key
         wall_ms = self._wall_ms()
-        try:
-            record = parse_record(hello.record, self.mesh)
-        except RecordError as error:
-            self._hang_up(link, ByeCode.PROTOCOL, f"Hello with a bad record: {error}")
-            return False
-        if record.key != key:
-            self._hang_up(link, ByeCode.PROTOCOL, "Hello with a record of somebody else")
-            return False
         since = min(
             (other.since for other in self._links_to(key, transport)), default=wall_ms // 1000
         )
@@ -199,18 +207,22 @@ class Node:
                 record.metadata.sha256
             ):
                 self.bodies.put(body)
-        self._take(record, 0.0, link, now)
+        self._link_edges()
+        self.exchange.open(
+            link, key, record, hello.root, now, leads=dialled, slow=transport in SLOW_TRANSPORTS
+        )
         self.changed.add(key)
         self._pacer.request(now, patience=LINK_UP_PATIENCE)
-        return True
 
     def link_down(self, link: int, now: float) -> None:
         """Remove a session that has ended, whatever the reason."""
         gone = self.links.pop(link, None)
         if gone is None:
             return
+        self._link_edges()
         self._see(gone.key)
         self.bodies.drop_link(link)
+        self.exchange.close(link)
         self.changed.add(gone.key)
         if not self._own.leaving:
             self._pacer.request(now)
@@ -218,7 +230,10 @@ class Node:
     def message(self, link: int, kind: int, body: bytes, now: float) -> None:
         """Handle a message of an admitted neighbour. Never raises on what it contains."""
         handlers: dict[int, Callable[[int, bytes, float], None]] = {
-            MessageType.RECORDS: self._on_records,
+            MessageType.RECORDS: self.exchange.records,
+            MessageType.SUMMARY: self.exchange.summary,
+            MessageType.HAVE: self.exchange.have,
+            MessageType.WANT: self.exchange.want,
             MessageType.BODY_WANT: self._on_body_want,
             MessageType.BODY_CHUNK: self._on_body_chunk,
         }
@@ -227,7 +242,8 @@ class Node:
             return  # a type of a later version, or a message that crossed our goodbye
         try:
             handler(link, body, now)
-        except (MessageError, RecordError) as error:
+        except MessageError as error:
+            self.exchange.offence(link, Offence.MALFORMED, str(error), now)
             self._hang_up(link, ByeCode.PROTOCOL, str(error))
 
     def set_metadata(self, data: bytes | None, now: float) -> None:
@@ -252,7 +268,34 @@ class Node:
             self._publish(now)
         for key in self.table.expire(now):
             self._drop(key)
+        self._settle()
+        self.exchange.tick(now)
         self._send_body_wants(now)
+        self._collect()
+
+    def _settle(self) -> None:
+        """Work out who can be reached now; what they have to show is fetched then."""
+        for key in self.table.take_evicted():
+            self._drop(key)
+        settled = self.topology.settle()
+        self.changed |= settled.peers
+        self.changed_edges |= settled.edges
+        self.rerouted |= settled.peers
+        for key in settled.peers:
+            entry, way = self.table.get(key), self.topology.way(key)
+            if entry is not None and way is not None and self.metadata.pending(entry.record):
+                for link in self.links.values():
+                    if link.key in way.via or link.key == entry.source:
+                        self.metadata.follow(entry.record, link.id)
+
+    def _collect(self) -> None:
+        for item in self.exchange.take_output():
+            if isinstance(item, TooMuch):
+                self._hang_up(item.link, ByeCode.LIMIT, item.why)
+            else:
+                self._output.append(Send(item.link, item.type, item.body))
+        for link, chunk in self.bodies.take_answers():
+            self._output.append(Send(link, MessageType.BODY_CHUNK, chunk.encode()))
 
     def next_time(self) -> float:
         """When :meth:`tick` has something to do; infinity for never."""
@@ -260,6 +303,7 @@ class Node:
             self._own.refresh_at,
             self._pacer.next_time(),
             self.table.next_expiry(),
+            self.exchange.next_time(),
             self.bodies.next_time(),
         )
         return min((time for time in times if time is not None), default=float("inf"))
@@ -268,6 +312,8 @@ class Node:
         """Say goodbye to all neighbours: a leaving record, then Bye on every link."""
         self._own.leaving = True
         self._publish(now)
+        self.exchange.tick(now)
+        self._collect()
         for link in tuple(self.links):
             self._hang_up(link, ByeCode.LEAVING, "this peer leaves the mesh")
 
@@ -283,14 +329,6 @@ class Node:
         """The epoch of the records that are published now."""
         return self._own.epoch
 
-    def awaits_bodies(self) -> bool:
-        """Whether metadata of a neighbour has been announced and is not here yet."""
-        for link in self.links.values():
-            entry = self.table.get(link.key)
-            if entry is not None and self.metadata.pending(entry.record):
-                return True
-        return False
-
     def neighbour_keys(self) -> set[bytes]:
         """The peers to which there is an admitted session."""
         return {link.key for link in self.links.values()}
@@ -298,6 +336,14 @@ class Node:
     def _links_to(self, key: bytes, transport: int) -> Iterable[NodeLink]:
         return (
             link for link in self.links.values() if link.key == key and link.transport == transport
+        )
+
+    def _link_edges(self) -> None:
+        self.topology.own_links(
+            {
+                edge_key(self.key, link.key, link.transport): link.since
+                for link in self.links.values()
+            }
         )
 
     # -- records
@@ -323,43 +369,31 @@ class Node:
             else tuple(Edge(key, transport, since) for (key, transport), since in edges.items()),
             leaving=own.leaving,
         )
-        self.table.accept(record, 0.0, now, None)
+        self.exchange.publish(record, now)
         self.metadata.follow(record, 0)
         self._see(self.key)
         self.changed.add(self.key)
         self._pacer.published(now)
         own.refresh_at = now + self._rng.uniform(*REFRESH_SECONDS)
-        self._forward(record, 0, None)
 
-    def _forward(self, record: Record, age: int, source: int | None) -> None:
-        """Send a record to every link but the one it came from."""
-        body = messages.Records(((age, record.raw),)).encode()
-        for link in self.links:
-            if link != source:
-                self._output.append(Send(link, MessageType.RECORDS, body))
+    # -- what the exchange tells (RecordTaker)
 
-    def _on_records(self, link: int, body: bytes, now: float) -> None:
-        for age, raw in messages.Records.decode(body).items:
-            record = parse_record(raw, self.mesh)
-            self._take(record, float(age), link, now)
+    def record_taken(self, record: Record, link: int, now: float) -> None:
+        """Follow up a record that is news."""
+        self._see(record.key)
+        self.changed.add(record.key)
+        self.topology.claim(record.key, record.edges)
+        if self._epochs.get(record.key) != record.epoch:
+            self._epochs[record.key] = record.epoch
+            self.adverts[self.mesh.instance_name(record.key, record.epoch)] = record.key
+        self.record_held(record, link, now)
 
-    def _take(self, record: Record, age: float, link: int, now: float) -> None:
-        """Put a verified record into the table, and fetch what it announces."""
-        if record.key == self.key:
-            self._heard_of_myself(record, now)
-            return
-        verdict = self.table.accept(record, age, now, self.links[link].key)
-        entry = self.table.get(record.key)
-        if entry is None:
-            return
-        if verdict in (Accepted.NEW, Accepted.NEWER, Accepted.EQUIVOCATION):
-            self._see(record.key)
-            self.changed.add(record.key)
-        if entry.record.hash == record.hash:
+    def record_held(self, record: Record, link: int, now: float) -> None:  # noqa: ARG002
+        """Ask the neighbour that has a record for what it names, of peers that can be reached."""
+        if self.topology.reachable(record.key) or record.key == self.links[link].key:
             self.metadata.follow(record, link)
-            self._send_body_wants(now)
 
-    def _heard_of_myself(self, record: Record, now: float) -> None:
+    def own_record_heard(self, record: Record, now: float) -> None:
         """Jump above a record of our own key that is newer than ours (protocol §6.2).
 
         It is one that a run with lost state published, or, if it keeps coming, that a copy of
@@ -374,6 +408,8 @@ class Node:
         self.metadata.drop(key)
         self.sightings.pop(key, None)
         self.compatible.pop(key, None)
+        self._epochs.pop(key, None)
+        self.topology.claim(key, ())
         self.changed.add(key)
 
     def _note(self, key: bytes) -> None:
@@ -391,17 +427,17 @@ class Node:
 
     def _on_body_want(self, link: int, body: bytes, _now: float) -> None:
         want = messages.BodyWant.decode(body)
-        chunk = self.bodies.answer(want.sha256, want.offset)
-        if chunk is not None:
-            self._output.append(Send(link, MessageType.BODY_CHUNK, chunk.encode()))
+        self.bodies.ask(link, want.sha256, want.offset)
 
-    def _on_body_chunk(self, link: int, body: bytes, now: float) -> None:
+    def _on_body_chunk(self, link: int, body: bytes, _now: float) -> None:
         chunk = messages.BodyChunk.decode(body)
         whole = self.bodies.receive_chunk(link, chunk)
         if whole is not None:
-            records = (entry.record for entry in self.table.entries().values())
-            self.metadata.arrived(chunk.sha256, whole, records)
-        self._send_body_wants(now)
+            self.metadata.arrived(chunk.sha256, whole, self._named)
+
+    def _named(self, key: bytes) -> Body | None:
+        entry = self.table.get(key)
+        return None if entry is None else entry.record.metadata
 
     def _send_body_wants(self, now: float) -> None:
         for link, sha256, offset in self.bodies.wants(now):

@@ -11,6 +11,7 @@ from presence_core.model import ConditionState
 
 if TYPE_CHECKING:
     from presence_core.engine.conditions import Conditions
+    from presence_core.gossip.quota import Offender, Strikes
 
 CLOCK_TOLERANCE = 300.0
 """Seconds by which clocks may differ before it is said (token times allow as much)."""
@@ -26,7 +27,7 @@ class Reports:
         self._full: set[bytes] = set()
         self._refused: dict[bytes, str] = {}
         self._unreachable: dict[str, str] = {}
-        for source in ("admission", "clock", "mesh", "neighbours"):
+        for source in ("admission", "clock", "gossip", "mesh", "neighbours"):
             conditions.set(source)
 
     # -- other meshes on this network
@@ -82,7 +83,7 @@ class Reports:
             "neighbours",
             ConditionState.WARNING,
             f"this device holds {links} links and has no room for more",
-            "peers beyond that are not seen by this version",
+            "peers beyond that are seen over others; nothing needs to be done",
         )
 
     def _say_full(self) -> None:
@@ -124,6 +125,25 @@ class Reports:
             "whoever runs the refusing device decides; there is nothing to repair in the network",
         )
 
+    # -- who sends what does not hold
+
+    def offences(self, strikes: Strikes) -> None:
+        """Name the neighbours that sent what an honest one does not send."""
+        if not strikes.changed:
+            return
+        strikes.changed = False
+        worst = sorted(
+            strikes.offenders.items(),
+            key=lambda item: (-item[1].closed, -sum(item[1].counts.values())),
+        )
+        said = [_accuse(key, offender) for key, offender in worst]
+        self._conditions.set(
+            "gossip",
+            ConditionState.WARNING,
+            _some(said),
+            "nothing of it was believed; find that device: it is faulty, or was tampered with",
+        )
+
     # -- configured addresses
 
     def static_failed(self, name: str, why: str) -> None:
@@ -163,6 +183,14 @@ class Reports:
             "those of most neighbours",
             "set the clock: times shown and the validity of identities depend on it",
         )
+
+
+def _accuse(key: bytes, offender: Offender) -> str:
+    counts = " and ".join(f"{count:,} {offence}" for offence, count in offender.counts.items())
+    closed = f"; its link was closed {offender.closed} times" if offender.closed > 1 else ""
+    if offender.closed == 1:
+        closed = "; its link was closed"
+    return f"{peer_key_text(key)[:12]}… sent {counts} (the last: {offender.detail}){closed}"
 
 
 def _some(items: list[str], most: int = 3) -> str:

@@ -9,28 +9,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from presence_core.gossip.neighbours import ACCEPT
+
 if TYPE_CHECKING:
     import random
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterator
 
     from presence_core.discovery.hint import DialHint
 
 MAX_TARGETS = 1_000
-MAX_DIALS = 16
-CROSSING_DELAY = 0.15
-"""How long the end with the greater instance name leaves the dial to the other."""
-CROSSING_STEP = 0.05
-"""What each other target that waits for its first dial adds to that."""
+MAX_OWNERS = 20_000
+CROSSING_SECONDS = (0.15, 0.2)
+"""How long, of two peers that are both alone, the one with the greater instance name leaves the
+dial to the other."""
+MEETING_SECONDS = (0.05, 0.5)
+"""How long a peer that has links waits before it dials one that has links too, and is not in its
+graph: two meshes have met, and one dial joins them."""
+ALL_FREE = ACCEPT
+"""Free slots in the advert of a peer that has no links."""
+NEWCOMER_SECONDS = (0.3, 1.0)
+"""How long a peer that has links leaves the first step to one that has none: it is in the graph
+before this is over."""
 
 _BACKOFF_FIRST = 0.25
 _BACKOFF_LIMIT = 30.0
 _BACKOFF_STATIC = 5.0
-_BACKOFF_KNOWN = 0.6
-"""Limit for a peer that was here and is lost: it may be back any moment. With the dial's own
-time-out this stays under the two seconds of the protocol."""
+_BACKOFF_MISSED = (0.6, 1.5)
+"""Limits for a peer that was here and is lost: it may be back any moment. The more look for it, the
+longer each may wait. With the dial's own time-out this is some two seconds (protocol §7)."""
+_BACKOFF_SHARE = 0.1
 _KNOWN_SECONDS = 600.0
 _DIAL_SECONDS = (1.0, 1.0, 3.0)
-REFUSED_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -41,6 +50,8 @@ class Target:
     source: str
     addresses: tuple[tuple[str, int], ...]
     next_dial: float
+    free_slots: int | None = None
+    """How many more links it says it would accept."""
     peer_key: bytes | None = None
     failures: int = 0
     turn: int = 0
@@ -67,41 +78,44 @@ class Targets:
         self._rng = rng
         self._targets: dict[str, Target] = {}
         self._owners: dict[str, bytes] = {}
-        """Who is behind an advert, by the word of a session; it may be known before the advert."""
+        """Who is behind an advert: known from a record or a session, maybe before the advert."""
+        self._of: dict[bytes, set[str]] = {}
+        """The names under which a peer can be dialled."""
+        self._dialling = 0
 
-    def hint(self, hint: DialHint, now: float) -> None:
-        """Add or refresh a target from discovery."""
+    # -- what discovery says
+
+    def hint(self, hint: DialHint, now: float, *, alone: bool) -> None:
+        """Add or refresh a target from discovery. ``alone``: we have no link yet."""
         if not hint.addresses:
             return
         target = self._targets.get(hint.name)
         if target is None:
             if len(self._targets) >= MAX_TARGETS and not self._make_room():
                 return
-            # Both ends hear of each other at about the same time; the greater name waits a
-            # little, so that one dial serves both.
-            wait = hint.source == "mdns" and self.instance > hint.name
-            delay = self._crossing_delay() if wait else 0.0
-            self._targets[hint.name] = Target(
-                hint.name,
-                hint.source,
-                hint.addresses,
-                now + delay,
-                peer_key=self._owners.get(hint.name),
-            )
+            wait = self._first_wait(hint, alone=alone)
+            target = Target(hint.name, hint.source, hint.addresses, now + wait, hint.free_slots)
+            self._targets[hint.name] = target
+            self._own(target, self._owners.get(hint.name))
             return
         target.gone = False
+        target.free_slots = hint.free_slots
         if target.addresses != hint.addresses:
             target.addresses = hint.addresses
             target.turn = 0
             if target.failures:
                 target.next_dial = now
 
-    def _crossing_delay(self) -> float:
-        """Leave the other end the longer, the more there is to dial: then both are busy."""
-        untried = sum(
-            not target.failures and not target.peer_key for target in self._targets.values()
-        )
-        return (CROSSING_DELAY + CROSSING_STEP * untried) * self._rng.uniform(1.0, 1.3)
+    def _first_wait(self, hint: DialHint, *, alone: bool) -> float:
+        """Return how long a new advert is left alone, so that not all dial one and not two both."""
+        if hint.source != "mdns":
+            return 0.0
+        they_are_alone = hint.free_slots is None or hint.free_slots >= ALL_FREE
+        if not alone:
+            return self._rng.uniform(*(NEWCOMER_SECONDS if they_are_alone else MEETING_SECONDS))
+        if they_are_alone and self.instance > hint.name:
+            return self._rng.uniform(*CROSSING_SECONDS)
+        return 0.0
 
     def withdrawn(self, name: str) -> None:
         """Forget an advert, unless its peer is linked or missed: then it is worth dialling."""
@@ -116,73 +130,96 @@ class Targets:
                 target.failures = min(target.failures, 1)
                 target.next_dial = min(target.next_dial, now + self._rng.uniform(0.0, 0.1))
 
+    # -- who is behind a target
+
     def bind(self, name: str, key: bytes) -> None:
-        """Note who answers at a target: a session has proven it, or a neighbour's Hello said so."""
-        if len(self._owners) >= MAX_TARGETS:
+        """Note who answers at a target: a session has proven it, a Hello or a record said so."""
+        if name not in self._owners and len(self._owners) >= MAX_OWNERS:
             del self._owners[next(iter(self._owners))]
         self._owners[name] = key
         target = self._targets.get(name)
         if target is not None:
-            target.peer_key = key
+            self._own(target, key)
 
-    def due(self, now: float, connected: set[bytes], knocking: Container[str] = ()) -> list[Target]:
-        """Return the targets to dial now, marked as dialling, within the bound on dials.
+    def _own(self, target: Target, key: bytes | None) -> None:
+        if target.peer_key is not None:
+            self._of[target.peer_key].discard(target.name)
+            if not self._of[target.peer_key]:
+                del self._of[target.peer_key]
+        target.peer_key = key
+        if key is not None:
+            self._of.setdefault(key, set()).add(target.name)
 
-        From a host of ``knocking`` somebody is shaking hands with us already: it is left alone for
-        a moment, as it is probably the same peer.
+    def _remove(self, target: Target) -> None:
+        self._own(target, None)
+        del self._targets[target.name]
+
+    def _targets_of(self, key: bytes) -> list[Target]:
+        return [self._targets[name] for name in self._of.get(key, ())]
+
+    # -- dialling
+
+    def missing(self, connected: Container[bytes], *, dialling: bool = False) -> Iterator[Target]:
+        """Return the targets behind which nobody is who is connected, due or not.
+
+        ``dialling``: also those that are being dialled.
         """
-        running = sum(target.dialling for target in self._targets.values())
-        due: list[Target] = []
-        for target in self._missing(connected):
-            if running + len(due) >= MAX_DIALS:
-                break
-            if target.next_dial > now:
-                continue
-            if not target.failures and any(host in knocking for host, _ in target.addresses):
-                target.next_dial = now + CROSSING_DELAY
-                continue
-            target.dialling = True
-            due.append(target)
-        return due
-
-    def next_time(self, connected: set[bytes]) -> float:
-        """When the next target is due; infinity for never."""
-        return min((target.next_dial for target in self._missing(connected)), default=float("inf"))
-
-    def untried(self, connected: set[bytes]) -> bool:
-        """Whether some target has not been tried even once: the first look is not over."""
-        return any(
-            target.failures == 0 and not (target.peer_key and target.peer_key in connected)
-            for target in self._targets.values()
-            if not target.gone
-        )
-
-    def _missing(self, connected: set[bytes]) -> Iterable[Target]:
         return (
             target
             for target in self._targets.values()
-            if not target.dialling
+            if (dialling or not target.dialling)
             and (target.peer_key is None or target.peer_key not in connected)
             and (not target.gone or target.lost_at is not None)
         )
 
-    def succeeded(self, target: Target) -> None:
-        """Note that a dial led to an admitted session."""
-        target.dialling = False
-        target.failures = 0
-        target.lost_at = None
+    def dialling(self) -> int:
+        """Return how many dials and handshakes of ours are under way."""
+        return self._dialling
 
-    def failed(self, target: Target, now: float, *, seconds: float | None = None) -> None:
-        """Note that a dial led to nothing; it is tried again after a back-off, or ``seconds``."""
-        target.dialling = False
+    def dial(self, target: Target) -> Target:
+        """Mark a target as being dialled."""
+        target.dialling = True
+        self._dialling += 1
+        return target
+
+    def give_way(self, target: Target, knocking: Container[str], now: float) -> bool:
+        """Put a first dial off when somebody from there is shaking hands with us already."""
+        if target.failures or not any(host in knocking for host, _ in target.addresses):
+            return False
+        target.next_dial = now + CROSSING_SECONDS[0]
+        return True
+
+    def _dialled(self, target: Target) -> None:
+        if target.dialling:
+            target.dialling = False
+            self._dialling -= 1
+
+    def succeeded(self, name: str) -> None:
+        """Note that a dial led to an admitted session."""
+        target = self._targets.get(name)
+        if target is not None:
+            self._dialled(target)
+            target.failures = 0
+            target.lost_at = None
+
+    def failed(
+        self, target: Target, now: float, *, seconds: float | None = None, missed_by: int = 1
+    ) -> None:
+        """Note that a dial led to nothing; it is tried again after a back-off, or ``seconds``.
+
+        ``missed_by``: so many look for the peer behind it, if it is lost.
+        """
+        self._dialled(target)
         target.failures += 1
         target.turn += 1
         missed = target.lost_at is not None and now - target.lost_at < _KNOWN_SECONDS
         if target.gone and not missed:
-            self._targets.pop(target.name, None)
+            if self._targets.get(target.name) is target:
+                self._remove(target)
             return
         if missed:
-            limit = _BACKOFF_KNOWN
+            low, high = _BACKOFF_MISSED
+            limit = min(high, max(low, _BACKOFF_SHARE * missed_by))
         else:
             limit = _BACKOFF_STATIC if target.source == "static" else _BACKOFF_LIMIT
         pause = min(limit, _BACKOFF_FIRST * 2.0 ** min(target.failures - 1, 16))
@@ -192,35 +229,45 @@ class Targets:
             pause * self._rng.uniform(0.5, 1.0) if seconds is None else seconds
         )
 
+    # -- who was here
+
     def lost(self, key: bytes, addresses: tuple[tuple[str, int], ...], now: float) -> None:
-        """Remember where a peer was that went without a goodbye, and dial it soon."""
-        known = False
-        for target in self._targets.values():
-            if target.peer_key == key:
-                known = True
-                target.lost_at = now
-                target.failures = 0
-                target.next_dial = now + self._rng.uniform(0.0, 0.2)
-        if not known and addresses:
+        """Remember where a neighbour was that went without a goodbye, and dial it soon."""
+        known = self._targets_of(key)
+        for target in known:
+            self._miss(target, now, 0.2)
+        if not known and addresses and (len(self._targets) < MAX_TARGETS or self._make_room()):
             name = f"memory:{key.hex()}"
-            if len(self._targets) < MAX_TARGETS or self._make_room():
-                self._targets[name] = Target(
-                    name,
-                    "memory",
-                    addresses,
-                    now + self._rng.uniform(0.0, 0.2),
-                    peer_key=key,
-                    lost_at=now,
-                    gone=True,
-                )
+            at = now + self._rng.uniform(0.0, 0.2)
+            target = Target(name, "memory", addresses, at, lost_at=now, gone=True)
+            self._targets[name] = target
+            self._own(target, key)
+
+    def missed(self, key: bytes, now: float, missed_by: int) -> None:
+        """Note that a peer is out of reach; it is dialled soon, the sooner the fewer miss it."""
+        for target in self._targets_of(key):
+            if target.lost_at is None:
+                self._miss(target, now, min(2.0, max(0.2, _BACKOFF_SHARE * missed_by)))
+
+    def _miss(self, target: Target, now: float, within: float) -> None:
+        target.lost_at = now
+        target.failures = 0
+        target.next_dial = now + self._rng.uniform(0.0, within)
+
+    def found(self, key: bytes) -> None:
+        """Note that a peer is in reach."""
+        for target in self._targets_of(key):
+            target.lost_at = None
+            if target.gone and not target.dialling:
+                self._remove(target)
 
     def left(self, key: bytes) -> None:
         """Stop looking for a peer that said goodbye; it will announce itself when it is back."""
-        for name, target in tuple(self._targets.items()):
-            if target.peer_key == key:
-                target.lost_at = None
-                if target.gone or target.source == "mdns":
-                    del self._targets[name]
+        for target in self._targets_of(key):
+            target.lost_at = None
+            if target.gone or target.source == "mdns":
+                self._dialled(target)
+                self._remove(target)
 
     def _make_room(self) -> bool:
         """Drop the target that failed most often, of those nobody configured or misses."""
@@ -229,10 +276,10 @@ class Targets:
             for target in self._targets.values()
             if target.failures
             and not target.dialling
-            and target.source == "mdns"
+            and target.source in ("mdns", "peers")
             and target.lost_at is None
         ]
         if not idle:
             return False
-        del self._targets[max(idle, key=lambda target: target.failures).name]
+        self._remove(max(idle, key=lambda target: target.failures))
         return True

@@ -28,6 +28,10 @@ STALE_SECONDS = 2.5
 """Silence of all neighbours after which the view is ``stale`` (a LAN link dies at 3.5 s)."""
 
 
+CONFIRM_SECONDS = 180.0
+"""How long the table may go without a neighbour that has nothing more; one is asked every 60 s."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What the view depends on, at one moment."""
@@ -35,8 +39,11 @@ class Sight:
     links: int
     heard_at: float
     """When any neighbour was last heard, on the monotonic clock."""
+    confirmed_at: float
+    """When a neighbour last had nothing that is missing here; -inf for never."""
     busy: bool
-    """Whether a first dial, a handshake or a fetch of metadata is still under way."""
+    """Whether a first dial, a handshake, an exchange of tables or a fetch of metadata is still
+    under way."""
     known_peers: int
 
 
@@ -87,4 +94,7 @@ class ViewKeeper:
             if (early or sight.busy) and now - self._linked_since < FILL_SECONDS:
                 return ViewState.FILLING, "exchanging with the first neighbours"
             self._filled = True
+        unconfirmed = now - max(sight.confirmed_at, self._linked_since)
+        if unconfirmed > CONFIRM_SECONDS:
+            return ViewState.STALE, "no neighbour has confirmed what is shown for some minutes"
         return ViewState.CURRENT, None

@@ -18,6 +18,8 @@ MAX_WAITING = 20_000
 """Bodies that wait for their turn: one for each peer of a full table. The oldest gives way."""
 MAX_STORED = 64 * 1024 * 1024
 CHUNK_SECONDS = 5.0
+MAX_ASKED = 8
+"""Questions of one neighbour that wait for a body which is on its way here."""
 
 _MAX_SIZES = 4
 """Sizes that one link may claim for one hash; all but one are lies of somebody's record."""
@@ -60,6 +62,9 @@ class BodyStore:
         self._running: dict[bytes, _Fetch] = {}
         self._waiting: dict[bytes, _Fetch] = {}
         self._lies: dict[int, dict[Body, None]] = {}
+        self._asked: dict[int, dict[bytes, int]] = {}
+        """What neighbours asked for and is not here yet: link, hash, offset."""
+        self._answers: list[tuple[int, BodyChunk]] = []
 
     def get(self, sha256: bytes) -> bytes | None:
         """Return a body that is here."""
@@ -73,6 +78,7 @@ class BodyStore:
             self._make_room(len(data))
             self._stored[body.sha256] = data
             self._size += len(data)
+        self._answer_waiting(body.sha256)
         return body
 
     def put_own(self, data: bytes) -> Body:
@@ -103,6 +109,10 @@ class BodyStore:
                 return
 
     # -- fetching
+
+    def fetching(self) -> bool:
+        """Whether some body is still on its way here."""
+        return bool(self._running or self._waiting)
 
     def announce(self, body: Body, link: int) -> None:
         """Say that a body is needed, and that the neighbour on this link knows of it."""
@@ -195,6 +205,7 @@ class BodyStore:
     def drop_link(self, link: int) -> None:
         """Ask this neighbour for nothing more: its link has ended."""
         self._lies.pop(link, None)
+        self._asked.pop(link, None)
         for fetches in (self._running, self._waiting):
             for sha256, fetch in tuple(fetches.items()):
                 if fetch.claims[0].link == link:
@@ -205,9 +216,31 @@ class BodyStore:
 
     # -- answering
 
-    def answer(self, sha256: bytes, offset: int) -> BodyChunk | None:
-        """Return the chunk that a neighbour asks for; None when it is not here."""
-        data = self._stored.get(sha256)
-        if data is None or offset >= len(data):
+    def ask(self, link: int, sha256: bytes, offset: int) -> None:
+        """A neighbour asks for a body. What is on its way here is answered when it has come."""
+        if sha256 in self._stored:
+            chunk = self._chunk(sha256, offset)
+            if chunk is not None:
+                self._answers.append((link, chunk))
+        elif sha256 in self._running or sha256 in self._waiting:
+            asked = self._asked.setdefault(link, {})
+            if len(asked) >= MAX_ASKED:
+                del asked[next(iter(asked))]
+            asked[sha256] = offset
+
+    def take_answers(self) -> list[tuple[int, BodyChunk]]:
+        """Return the chunks that are to be sent, by link, since the last call."""
+        answers, self._answers = self._answers, []
+        return answers
+
+    def _answer_waiting(self, sha256: bytes) -> None:
+        for link, asked in self._asked.items():
+            offset = asked.pop(sha256, None)
+            if offset is not None:
+                self.ask(link, sha256, offset)
+
+    def _chunk(self, sha256: bytes, offset: int) -> BodyChunk | None:
+        data = self._stored[sha256]
+        if offset >= len(data):
             return None
         return BodyChunk(sha256, len(data), offset, data[offset : offset + CHUNK_BYTES])

@@ -17,7 +17,19 @@ MIN_CHUNK_BYTES = 1024
 """What a chunk holds at least, unless the body ends with it: nobody drips into a place that others
 wait for."""
 
+BATCH_BYTES = 15 * 1024
+"""What a sender puts into one message at most, so that control messages do not wait for it."""
+
+PREFIX_BYTES = 8
+"""What names a peer in Have and Want: the first bytes of its key."""
+MARK_BYTES = 4
+"""What names a version in Have: the first bytes of the record's hash."""
+DIGEST_BYTES = 8
+MAX_HINTS = 8
+
+_OFFER_BYTES = PREFIX_BYTES + MARK_BYTES
 _MAX_CHUNK = 16 * 1024
+_MAX_BUCKETS = 256
 _MAX_ADDRESSES = 16
 _MAX_ADDRESS_BYTES = 128
 _UINT64 = 1 << 64
@@ -69,9 +81,6 @@ class Hello:
         bodies = _list(fields.get(9, []), bytes, 4, "inline bodies")
         if sum(len(inline) for inline in bodies) > MAX_INLINE_BODIES:
             raise MessageError("Hello: inline bodies are too large")
-        addresses = _list(fields.get(8, []), str, _MAX_ADDRESSES, "addresses")
-        if any(len(address.encode()) > _MAX_ADDRESS_BYTES for address in addresses):
-            raise MessageError("Hello: an address is too long")
         return cls(
             versions=tuple(_uint(v, "version") for v in _list(fields.get(1), int, 16, "versions")),
             features=tuple(_uint(v, "feature") for v in _list(fields.get(2), int, 64, "features")),
@@ -80,7 +89,7 @@ class Hello:
             root=_bytes(fields.get(5), 8, 8, "root"),
             count=_uint(fields.get(6), "count"),
             max_body=_uint(fields.get(7), "max body"),
-            addresses=addresses,
+            addresses=_addresses(fields.get(8, []), "Hello"),
             bodies=bodies,
         )
 
@@ -109,6 +118,107 @@ def _pair(item: Any) -> tuple[int, bytes]:
     if not isinstance(item, list) or len(item) != 2:
         raise MessageError("Records: an item is not [age, record]")
     return _uint(item[0], "age"), _bytes(item[1], None, MAX_RECORD, "record")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Digests of a table: of all of it at depth 0, of its buckets at depth 1.
+
+    ``digests`` are by bucket, the first byte of the key; at depth 0 there is one, under 0. None at
+    depth 0 says: the same here. A bucket that is not listed is empty, or, in an answer, the same.
+    """
+
+    depth: int
+    digests: tuple[tuple[int, bytes], ...]
+
+    def encode(self) -> bytes:
+        """Return the body of the message."""
+        width = self.depth
+        return cbor.encode(
+            [self.depth, [[bucket.to_bytes(width), digest] for bucket, digest in self.digests]]
+        )
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Read a body. Raises MessageError."""
+        depth, items = _decode(body, list, "Summary", length=2, max_depth=3)
+        if _uint(depth, "depth") > 1:
+            raise MessageError("Summary: deeper than buckets")
+        pairs = _list(items, list, _MAX_BUCKETS, "digests")
+        if any(len(pair) != 2 for pair in pairs):
+            raise MessageError("Summary: an item is not [prefix, digest]")
+        digests = {
+            int.from_bytes(_bytes(prefix, depth, depth, "prefix")): _bytes(
+                digest, DIGEST_BYTES, DIGEST_BYTES, "digest"
+            )
+            for prefix, digest in pairs
+        }
+        if len(digests) != len(pairs):
+            raise MessageError("Summary: a digest comes twice")
+        return cls(depth, tuple(digests.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Have:
+    """Versions that the sender has: prefix of the peer's key, mark of the record."""
+
+    offers: tuple[tuple[bytes, bytes], ...]
+
+    def encode(self) -> bytes:
+        """Return the body of the message."""
+        return cbor.encode(b"".join(prefix + mark for prefix, mark in self.offers))
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Read a body. Raises MessageError."""
+        data = _decode_bytes(body, _OFFER_BYTES, "Have")
+        return cls(
+            tuple(
+                (data[at : at + PREFIX_BYTES], data[at + PREFIX_BYTES : at + _OFFER_BYTES])
+                for at in range(0, len(data), _OFFER_BYTES)
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Asks for the records of some peers, by the prefixes of their keys."""
+
+    prefixes: tuple[bytes, ...]
+
+    def encode(self) -> bytes:
+        """Return the body of the message."""
+        return cbor.encode(b"".join(self.prefixes))
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Read a body. Raises MessageError."""
+        data = _decode_bytes(body, PREFIX_BYTES, "Want")
+        return cls(tuple(data[at : at + PREFIX_BYTES] for at in range(0, len(data), PREFIX_BYTES)))
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Where other peers may be dialled: keys, each with addresses ``HOST:PORT``. Only hints."""
+
+    hints: tuple[tuple[bytes, tuple[str, ...]], ...]
+
+    def encode(self) -> bytes:
+        """Return the body of the message."""
+        return cbor.encode([[key, list(addresses)] for key, addresses in self.hints])
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Read a body. Raises MessageError."""
+        items = _list(_decode(body, list, "Peers", max_depth=3), list, MAX_HINTS, "hints")
+        if any(len(item) != 2 for item in items):
+            raise MessageError("Peers: an item is not [key, addresses]")
+        return cls(
+            tuple(
+                (_bytes(key, 32, 32, "key"), _addresses(addresses, "Peers"))
+                for key, addresses in items
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +274,20 @@ def _decode(
     if not isinstance(value, kind) or (length is not None and len(value) != length):
         raise MessageError(f"{what}: not of the form that the protocol gives it")
     return value
+
+
+def _decode_bytes(body: bytes, unit: int, what: str) -> bytes:
+    data = _decode(body, bytes, what)
+    if len(data) % unit:
+        raise MessageError(f"{what}: not in pieces of {unit} bytes")
+    return bytes(data)
+
+
+def _addresses(value: Any, what: str) -> tuple[str, ...]:
+    addresses = _list(value, str, _MAX_ADDRESSES, "addresses")
+    if any(len(address.encode()) > _MAX_ADDRESS_BYTES for address in addresses):
+        raise MessageError(f"{what}: an address is too long")
+    return addresses
 
 
 def _list(value: Any, kind: type, most: int, what: str) -> tuple[Any, ...]:

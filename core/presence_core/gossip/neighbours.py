@@ -1,16 +1,34 @@
-"""Which links to hold: limits, and what to do when two ends dial each other (protocol §2, §6.11).
+"""Which links to hold: how many, which to let go, and what to do when two ends dial each other.
 
-In this version every peer links with every other that it discovers, up to the limit; the bounded
-random neighbourhood of §6.11 takes this module's place of decision when records travel over
-several hops.
+Pure (protocol §2, §6.11). A few random neighbours make a mesh that holds together when a fifth of
+it dies, and in which everybody is a few hops away, however large it is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-MAX_LINKS = 64
-"""Links that one engine holds at most; a record has room for as many edges."""
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+DIAL, ACCEPT = 3, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """How many links an engine holds. ``spare`` are for peers that no other way leads to."""
+
+    dial: int = DIAL
+    accept: int = ACCEPT
+    spare: int = 4
+
+    @classmethod
+    def of(cls, links: int) -> Slots:
+        """Return the slots of an engine that is to hold so many links."""
+        return cls(dial=min(DIAL, links), accept=links)
+
 
 CROSSING_SECONDS = 5.0
 """Two sessions made within this time of each other count as dialled at the same time."""
@@ -39,3 +57,14 @@ def keep_new(own_key: bytes, peer_key: bytes, old: LinkClaim, new: LinkClaim) ->
     if old.dialled_by_us == new.dialled_by_us:
         return new.session_id < old.session_id
     return new.dialled_by_us == (own_key < peer_key)
+
+
+def most_redundant(
+    links: Iterable[tuple[int, bytes]], degree: Callable[[bytes], int]
+) -> int | None:
+    """Return the link whose end has most other links, so that it will be missed least.
+
+    ``links`` are link ids with the peers they lead to. None when each end has only this one.
+    """
+    spare = [(degree(key), link) for link, key in links if degree(key) > 1]
+    return max(spare)[1] if spare else None

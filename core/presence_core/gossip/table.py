@@ -7,15 +7,19 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from presence_core.gossip.messages import DIGEST_BYTES, MARK_BYTES, PREFIX_BYTES
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from presence_core.gossip.record import Record
 
 MAX_PEERS = 20_000
+MAX_BYTES = 64 * 1024 * 1024
+"""Of all records together."""
 MAX_FLOORS = 40_000
 FLOOR_SECONDS = 7 * 86_400.0
-ROOT_BYTES = 8
+BUCKETS = 256
 
 
 class Accepted(StrEnum):
@@ -44,6 +48,8 @@ class Entry:
     source: bytes | None
     """The neighbour that sent it; None for our own."""
     equivocating: bool = False
+    replaced: bytes = b""
+    """Mark of the version before: who offers it again is behind us, and not ahead."""
 
     def expires_at(self) -> float:
         """When age and time here exceed the lifetime."""
@@ -51,14 +57,26 @@ class Entry:
 
 
 class Table:
-    """Records by peer key. Order is by epoch, sequence and hash: never by a clock."""
+    """Records by peer key. Order is by epoch, sequence and hash: never by a clock.
 
-    def __init__(self, own_key: bytes) -> None:
+    ``keep`` says of whom the record is to be kept when there is no room for all: it gives way to
+    nobody. Of the others the one that came last gives way, so that a flood of invented peers
+    pushes itself out and not those that were here before.
+    """
+
+    def __init__(self, own_key: bytes, keep: Callable[[bytes], bool] = lambda _: False) -> None:
         self._own_key = own_key
+        self._keep = keep
         self._entries: dict[bytes, Entry] = {}
         self._view = MappingProxyType(self._entries)
+        self._evicted: list[bytes] = []
         self._floors: dict[bytes, tuple[tuple[int, int], float]] = {}
         self._root = 0
+        self._bytes = 0
+        self._by_prefix: dict[bytes, bytes] = {}
+        self._by_hash: dict[bytes, bytes] = {}
+        self._digests = [0] * BUCKETS
+        self._members: list[dict[bytes, None]] = [{} for _ in range(BUCKETS)]
         self._next_expiry = float("inf")
 
     def __len__(self) -> int:
@@ -71,6 +89,16 @@ class Table:
     def entries(self) -> Mapping[bytes, Entry]:
         """Return a live, read-only view of all entries."""
         return self._view
+
+    def holder(self, record_hash: bytes) -> Entry | None:
+        """Return the entry with the record that has this hash."""
+        key = self._by_hash.get(record_hash)
+        return None if key is None else self._entries.get(key)
+
+    def find(self, prefix: bytes) -> Entry | None:
+        """Return the entry of the peer whose key begins so."""
+        key = self._by_prefix.get(prefix)
+        return None if key is None else self._entries.get(key)
 
     def accept(self, record: Record, age: float, now: float, source: bytes | None) -> Accepted:
         """Take a *verified* record in, if it is news.
@@ -103,21 +131,50 @@ class Table:
         floor = self._floors.get(record.key)
         if floor is not None and now < floor[1] and record.order[:2] <= floor[0]:
             return Accepted.REPLAY
-        if len(self._entries) >= MAX_PEERS:
-            return Accepted.FULL
+        while len(self._entries) >= MAX_PEERS or self._bytes + len(record.raw) > MAX_BYTES:
+            if not self._evict(now):
+                return Accepted.FULL
         self._floors.pop(record.key, None)
         self._put(Entry(record, now, age, source))
         return Accepted.NEW
+
+    def _evict(self, now: float) -> bool:
+        """Drop the newest comer that is not to be kept; False when all are."""
+        for key in reversed(self._entries):
+            if key != self._own_key and not self._keep(key):
+                self.forget(key, now)
+                self._evicted.append(key)
+                return True
+        return False
 
     def _put(self, entry: Entry) -> None:
         key = entry.record.key
         old = self._entries.get(key)
         if old is not None:
-            self._root ^= _mark(old.record)
+            self._unmark(old.record)
+            entry.replaced = old.record.hash[:MARK_BYTES]
+        else:
+            self._by_prefix.setdefault(key[:PREFIX_BYTES], key)
+            self._members[key[0]][key] = None
         self._entries[key] = entry
-        self._root ^= _mark(entry.record)
+        self._mark(entry.record)
         if key != self._own_key:
             self._next_expiry = min(self._next_expiry, entry.expires_at())
+
+    def _mark(self, record: Record) -> None:
+        self._by_hash[record.hash] = record.key
+        self._bytes += len(record.raw)
+        self._toggle(record)
+
+    def _unmark(self, record: Record) -> None:
+        del self._by_hash[record.hash]
+        self._bytes -= len(record.raw)
+        self._toggle(record)
+
+    def _toggle(self, record: Record) -> None:
+        mark = int.from_bytes(record.hash[:DIGEST_BYTES], "big")
+        self._root ^= mark
+        self._digests[record.key[0]] ^= mark
 
     def expire(self, now: float) -> list[bytes]:
         """Drop what has outlived its lifetime; return the keys. Our own record never expires."""
@@ -145,10 +202,18 @@ class Table:
         entry = self._entries.pop(key, None)
         if entry is None:
             return
-        self._root ^= _mark(entry.record)
+        self._unmark(entry.record)
+        del self._members[key[0]][key]
+        if self._by_prefix.get(key[:PREFIX_BYTES]) == key:
+            del self._by_prefix[key[:PREFIX_BYTES]]
         if len(self._floors) >= MAX_FLOORS:
             del self._floors[next(iter(self._floors))]
         self._floors[key] = (entry.record.order[:2], now + FLOOR_SECONDS)
+
+    def take_evicted(self) -> list[bytes]:
+        """Return the peers that gave way to others since the last call."""
+        evicted, self._evicted = self._evicted, []
+        return evicted
 
     def root(self) -> bytes:
         """Return a digest of the whole content; equal tables have equal roots.
@@ -163,10 +228,17 @@ class Table:
         # roots differ again. Until then one comparison is skipped, which flooding, and the next
         # comparison with another neighbour, do not depend on. No record is accepted or refused by
         # a root.
-        return self._root.to_bytes(32, "big")[:ROOT_BYTES]
+        return self._root.to_bytes(DIGEST_BYTES, "big")
 
-    # Summaries by key prefix ("buckets"), for the sync of tables over several hops, belong here.
+    def digest(self, bucket: int) -> bytes:
+        """Return the digest of the records whose key begins with this byte; zeros for none."""
+        return self._digests[bucket].to_bytes(DIGEST_BYTES, "big")
 
+    def digests(self) -> Iterator[tuple[int, bytes]]:
+        """Return the buckets that are not empty, with their digests."""
+        return ((n, self.digest(n)) for n, members in enumerate(self._members) if members)
 
-def _mark(record: Record) -> int:
-    return int.from_bytes(record.hash, "big")
+    def offers(self, bucket: int) -> Iterator[tuple[bytes, bytes]]:
+        """Return prefix and mark of each record in a bucket, as Have names them."""
+        for key in self._members[bucket]:
+            yield key[:PREFIX_BYTES], self._entries[key].record.hash[:MARK_BYTES]

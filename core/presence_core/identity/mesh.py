@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import secrets
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from presence_core.identity.keys import KeyFormatError
 PROTO = b"presence-mesh"
 MESH_KEY_BYTES = 32
 ADVERT_TAG_BYTES = 8
+INSTANCE_BYTES = 10
 _HOUR = 3_600
 
 
@@ -76,6 +78,16 @@ class MeshKey:
         """Return the 8 bytes by which members recognise an advert in this hour of Unix time."""
         message = b"adv" + hour.to_bytes(8, "big")
         return hmac.digest(self.secret, message, "sha256")[:ADVERT_TAG_BYTES]
+
+    def instance_name(self, peer_key: bytes, epoch: int) -> str:
+        """Return the name under which a peer announces itself in a run (protocol §7).
+
+        Members know by it whose advert they see, from the record of that peer; to others it is
+        random, and another one in each run.
+        """
+        message = b"instance" + peer_key + epoch.to_bytes(8, "big")
+        name = hmac.digest(self.secret, message, "sha256")[:INSTANCE_BYTES]
+        return base64.b32encode(name).decode().lower()
 
     def matches_advert(self, tag: bytes, unix_seconds: float) -> bool:
         """Whether an advert is of this mesh; clocks may be wrong by up to an hour."""

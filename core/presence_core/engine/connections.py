@@ -1,0 +1,95 @@
+"""The connections that people see: from the edges of the mesh, and what our own links measure.
+
+Kept up change by change: one changed edge in ten thousand peers makes one new connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from presence_core.engine.ordered import Ordered
+from presence_core.model import Connection, transport_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from presence_core.gossip.topology import EdgeKey, EdgeState, Topology
+
+
+@dataclass(frozen=True, slots=True)
+class LinkMeasure:
+    """What was measured on one of our own links."""
+
+    rtt_ms: float | None
+    bytes_in: int
+    bytes_out: int
+    heard_ms: int
+    """Wall time of the last byte, in milliseconds."""
+
+
+class Connections:
+    """A connection for each edge of the topology. ``text`` gives the text of a peer key."""
+
+    def __init__(self, topology: Topology, text: Callable[[bytes], str]) -> None:
+        self._topology = topology
+        self._text = text
+        self._by_edge: dict[EdgeKey, Connection] = {}
+        self._by_id: Ordered[Connection] = Ordered()
+        self._measures: Mapping[EdgeKey, LinkMeasure] = {}
+
+    def update(
+        self, edges: Iterable[EdgeKey], measures: Mapping[EdgeKey, LinkMeasure]
+    ) -> set[bytes]:
+        """Follow edges that have changed, and measures; return the peers that this concerns."""
+        before, self._measures = self._measures, measures
+        concerned = {
+            edge
+            for edge in before.keys() | measures.keys()
+            if before.get(edge) != measures.get(edge)
+        }
+        concerned.update(edges)
+        for edge in concerned:
+            self._renew(edge, self._topology.edge(edge))
+        return {end for edge in concerned for end in edge[:2]}
+
+    def _renew(self, edge: EdgeKey, state: EdgeState | None) -> None:
+        if state is None:
+            old = self._by_edge.pop(edge, None)
+            if old is not None:
+                self._by_id.drop(old.id)
+            return
+        new = self._by_edge[edge] = self._connection(edge, state)
+        self._by_id.put(new.id, new)
+
+    def _connection(self, edge: EdgeKey, state: EdgeState) -> Connection:
+        peer1, peer2 = self._text(edge[0]), self._text(edge[1])
+        if peer2 < peer1:  # the letters of a key's text are in another order than its bytes
+            peer1, peer2 = peer2, peer1
+        kind = transport_name(edge[2])
+        measure = self._measures.get(edge)
+        return Connection(
+            id=f"{peer1}<->{peer2}:{kind}",
+            type=kind,
+            peer1=peer1,
+            peer2=peer2,
+            confirmed=state.confirmed,
+            since=moment(state.since * 1000),
+            rtt_ms=measure.rtt_ms if measure else None,
+            bytes_in=measure.bytes_in if measure else None,
+            bytes_out=measure.bytes_out if measure else None,
+        )
+
+    def of(self, key: bytes) -> tuple[Connection, ...]:
+        """Return the connections of a peer."""
+        return tuple(map(self._by_edge.__getitem__, self._topology.edges_of(key)))
+
+    def all(self) -> Mapping[str, Connection]:
+        """Return all connections, sorted by id."""
+        return self._by_id.mapping()
+
+
+def moment(wall_ms: int) -> datetime:
+    """Turn milliseconds into a time; a peer's absurd figure is held at the ends of time."""
+    return datetime.fromtimestamp(min(max(wall_ms, 0), 253_402_300_799_000) / 1000, UTC)

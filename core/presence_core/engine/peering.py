@@ -1,0 +1,384 @@
+"""The policy of links: whom to dial, whom to let in, whom to let go (protocol §6.11).
+
+Pure; time is passed in. :mod:`presence_core.engine.links` carries it out on sockets, the simulator
+of a whole mesh on links of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from presence_core.discovery.hint import DialHint
+from presence_core.gossip.messages import MAX_HINTS, Peers
+from presence_core.gossip.neighbours import LinkClaim, Slots, keep_new, most_redundant
+from presence_core.gossip.quota import Offence, Rates
+from presence_core.gossip.record import Record, RecordError, parse_record
+from presence_core.handshake.events import ByeCode
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Container, Iterable
+
+    from presence_core.engine.node import Node
+    from presence_core.engine.targets import Target, Targets
+    from presence_core.gossip.messages import Hello
+
+MAX_APPLICANTS = 16
+"""Authenticated links that may wait to be let in."""
+
+MAX_SEEKING = 3
+"""Dials at once to peers that no way leads to: one of them is enough to join two halves."""
+
+TOP_UP_SECONDS = (0.05, 0.4)
+"""Between two dials that are only to have more links: many may want the same at once."""
+
+DISPLACE_RATE, DISPLACE_BURST = 0.5, 4.0
+"""How often a link is let go for somebody who has none."""
+
+REFUSED_SECONDS = 30.0
+"""How long somebody who has refused us is left alone."""
+
+_REFUSALS = (ByeCode.FULL, ByeCode.DENIED, ByeCode.BLOCKED, ByeCode.LIMIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a link is not let in."""
+
+    code: ByeCode
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A link is let in; these others are to be closed for it."""
+
+    drop: tuple[tuple[int, ByeCode, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Tie:
+    """A session from the moment at which its other end has proven its key."""
+
+    link: int
+    key: bytes
+    transport: int
+    dialled: str | None
+    """Name of the target that we dialled; None when the other end did."""
+    authenticated_at: float
+    session_id: bytes
+    addresses: tuple[tuple[str, int], ...] = ()
+    """Where the other end can be dialled again."""
+
+    def claim(self) -> LinkClaim:
+        """Return what the rule on duplicate sessions needs to know."""
+        return LinkClaim(self.dialled is not None, self.authenticated_at, self.session_id)
+
+
+class Peering:
+    """Decides on the links of one node, and tells it of those that are up."""
+
+    def __init__(
+        self, node: Node, targets: Targets, rng: random.Random, slots: Slots | None = None
+    ) -> None:
+        self.slots = slots or Slots()
+        self._node = node
+        self._targets = targets
+        self._rng = rng
+        self._applicants: dict[int, Tie] = {}
+        self._admitted: dict[int, Tie] = {}
+        self._displaced: Rates[None] = Rates(DISPLACE_RATE, DISPLACE_BURST)
+        self._top_up_at = float("-inf")
+
+    # -- whom to let in
+
+    def authenticated(
+        self,
+        link: int,
+        key: bytes,
+        *,
+        transport: int,
+        dialled: str | None,
+        now: float,
+        session_id: bytes,
+    ) -> Refusal | None:
+        """Judge a peer that has proven its key; None: it may say Hello."""
+        tie = Tie(link, key, transport, dialled, now, session_id)
+        if dialled is not None:
+            self._targets.bind(dialled, key)
+        if self._node.exchange.strikes.cooling(key, now):
+            return Refusal(ByeCode.LIMIT, "it has sent too much that does not hold")
+        if self._is_duplicate(tie):
+            return Refusal(ByeCode.DUPLICATE, "a session with this peer exists")
+        if len(self._applicants) >= MAX_APPLICANTS and not self._rivals(tie):
+            return Refusal(ByeCode.FULL, "too many others wait to be let in")
+        self._applicants[link] = tie
+        return None
+
+    def admit(self, link: int, hello: Hello, now: float) -> Refusal | Admission:
+        """Judge a peer that has said Hello; if it is let in, the node has the link then."""
+        tie = self._applicants.get(link)
+        if tie is None:
+            return Refusal(ByeCode.PROTOCOL, "a Hello that nobody waits for")
+        try:
+            record = parse_record(hello.record, self._node.mesh)
+        except RecordError as error:
+            return self._nonsense(tie, f"Hello with a bad record: {error}", now)
+        if record.key != tie.key:
+            return self._nonsense(tie, "Hello with a record of somebody else", now)
+        if self._is_duplicate(tie):
+            return Refusal(ByeCode.DUPLICATE, "a session with this peer exists")
+        rivals = self._rivals(tie)
+        drop = [(rival, ByeCode.DUPLICATE, "replaced by a newer session") for rival in rivals]
+        if not rivals and not self._has_room(tie):
+            displaced = self._displace(record, now)
+            if displaced is None:
+                return Refusal(ByeCode.FULL, "this peer holds as many links as it can")
+            drop.append((displaced, ByeCode.FULL, "its place is needed by a peer that has none"))
+        del self._applicants[link]
+        self._admitted[link] = tie
+        if tie.dialled is not None:
+            self._targets.succeeded(tie.dialled)
+        for address in hello.addresses:
+            if address.startswith("mdns:"):
+                self._targets.bind(address.removeprefix("mdns:"), tie.key)
+        dialled = tie.dialled is not None
+        self._node.link_up(link, hello, record, now, transport=tie.transport, dialled=dialled)
+        return Admission(tuple(drop))
+
+    def located(self, link: int, addresses: tuple[tuple[str, int], ...]) -> None:
+        """Note where the other end of an admitted link can be dialled again."""
+        self._admitted[link].addresses = addresses
+
+    def _nonsense(self, tie: Tie, why: str, now: float) -> Refusal:
+        self._node.exchange.strikes.strike(tie.key, Offence.INVALID, why, now)
+        return Refusal(ByeCode.PROTOCOL, why)
+
+    def _rivals(self, tie: Tie) -> list[int]:
+        """Return the other sessions with the same peer over the same transport."""
+        return [
+            other.link
+            for other in (*self._admitted.values(), *self._applicants.values())
+            if other is not tie and (other.key, other.transport) == (tie.key, tie.transport)
+        ]
+
+    def _is_duplicate(self, tie: Tie) -> bool:
+        """Whether a session must give way to one that exists with the same peer."""
+        ties = self._admitted | self._applicants
+        return any(
+            not keep_new(self._node.key, tie.key, ties[rival].claim(), tie.claim())
+            for rival in self._rivals(tie)
+        )
+
+    def _has_room(self, tie: Tie) -> bool:
+        links = len(self._admitted)
+        if tie.dialled is None:
+            return links < self.slots.accept
+        return links < self.slots.accept + self.slots.spare
+
+    def _displace(self, record: Record, now: float) -> int | None:
+        """Find a link to let go for a newcomer that has none; None when it is not one."""
+        if record.edges or not self._displaced.take(None, now):
+            return None
+        links = ((tie.link, tie.key) for tie in self._admitted.values())
+        return most_redundant(links, self._node.topology.degree)
+
+    # -- ends
+
+    def closed(self, link: int, *, code: int | None, lost: bool, now: float) -> bytes | None:
+        """Clear up after a link; return its peer if that was a neighbour and is none any more.
+
+        ``code`` of the goodbye, if there was one; ``lost``: it ended without anybody's will.
+        """
+        self._applicants.pop(link, None)
+        tie = self._admitted.pop(link, None)
+        if tie is None:
+            return None
+        self._node.link_down(link, now)
+        if any(other.key == tie.key for other in self._admitted.values()):
+            return None
+        if code == ByeCode.LEAVING:
+            self._targets.left(tie.key)
+        elif lost:
+            self._targets.lost(tie.key, tie.addresses, now)
+        return tie.key
+
+    def dial_failed(
+        self, target: Target, now: float, *, code: int | None = None, key: bytes | None = None
+    ) -> None:
+        """Note that a dial has not led to a neighbour: no answer, or a goodbye with this code."""
+        if key == self._node.key:
+            self._targets.bind(target.name, key)
+        refused = code in _REFUSALS
+        seconds = REFUSED_SECONDS * self._rng.uniform(0.5, 1.0) if refused else None
+        self._targets.failed(target, now, seconds=seconds, missed_by=self._seekers())
+
+    # -- whom to dial
+
+    def links(self) -> int:
+        """Return how many links are held."""
+        return len(self._admitted)
+
+    def free(self) -> int:
+        """Return how many more links would be accepted."""
+        return max(0, self.slots.accept - len(self._admitted))
+
+    def connected(self) -> set[bytes]:
+        """Return the neighbours, and ourselves."""
+        return {self._node.key, *(tie.key for tie in self._admitted.values())}
+
+    def tick(self, now: float) -> None:
+        """Follow who has got out of reach, and who has come back."""
+        adverts, self._node.adverts = self._node.adverts, {}
+        for name, key in adverts.items():
+            self._targets.bind(name, key)
+        rerouted, self._node.rerouted = self._node.rerouted, set()
+        for key in rerouted:
+            if self._node.topology.reachable(key):
+                self._targets.found(key)
+            else:
+                entry = self._node.table.get(key)
+                if entry is not None and not entry.record.leaving:
+                    self._targets.missed(key, now, self._seekers())
+
+    def due(self, now: float, knocking: Container[str] = ()) -> list[Target]:
+        """Return whom to dial now, marked as dialling.
+
+        Whoever cannot be reached comes first; then links are made up to the number that is wanted.
+        From a host of ``knocking`` somebody is shaking hands with us already: it is left alone for
+        a moment, as it is probably the same peer.
+        """
+        seeking, more = self._wishes(now)
+        chosen: list[Target] = []
+        for target in self._sought(now):
+            if len(chosen) >= seeking:
+                break
+            if self._targets.give_way(target, knocking, now):
+                continue
+            chosen.append(self._targets.dial(target))
+        if not chosen and more:
+            for target in self._topping(now):
+                chosen.append(self._targets.dial(target))
+                if self._admitted:
+                    self._top_up_at = now + self._rng.uniform(*TOP_UP_SECONDS)
+                    break
+                if len(chosen) >= more:
+                    break
+        return chosen
+
+    def next_time(self, now: float) -> float:
+        """When :meth:`due` may have somebody; infinity for never."""
+        seeking, more = self._wishes(now, ahead=True)
+        times = [target.next_dial for target in self._candidates() if self._is_sought(target)]
+        soonest = min(times, default=float("inf")) if seeking else float("inf")
+        if more:
+            reach = [t.next_dial for t in self._candidates() if not self._is_sought(t)]
+            soonest = min(soonest, max(min(reach, default=float("inf")), self._top_up_at))
+        return soonest
+
+    def untried(self) -> bool:
+        """Whether somebody who may be out there has not been dialled even once."""
+        return any(
+            not target.failures and (target.dialling or self._is_sought(target))
+            for target in self._candidates(dialling=True)
+        )
+
+    def _wishes(self, now: float, *, ahead: bool = False) -> tuple[int, int]:
+        """How many dials may begin: to those out of reach, and to others."""
+        running = self._targets.dialling()
+        links = len(self._admitted)
+        room = self.slots.accept + self.slots.spare - links - running
+        seeking = min(room, max(MAX_SEEKING, self.slots.dial) - running)
+        dialled = sum(tie.dialled is not None for tie in self._admitted.values())
+        wanted = min(self.slots.dial - dialled - running, self.slots.accept - links - running)
+        if not ahead and now < self._top_up_at:
+            wanted = 0
+        return max(0, seeking), max(0, wanted)
+
+    def _candidates(self, *, dialling: bool = False) -> Iterable[Target]:
+        return self._targets.missing(self.connected(), dialling=dialling)
+
+    def _is_sought(self, target: Target) -> bool:
+        """Whether this is somebody out of reach, or an address that a person has asked for."""
+        key = target.peer_key
+        return target.source == "static" or key is None or not self._node.topology.reachable(key)
+
+    def _sought(self, now: float) -> list[Target]:
+        due = [
+            target
+            for target in self._candidates()
+            if target.next_dial <= now and self._is_sought(target) and not self._cools(target, now)
+        ]
+        self._rng.shuffle(due)
+        due.sort(key=lambda target: (target.source != "static", target.free_slots == 0))
+        return due
+
+    def _topping(self, now: float) -> list[Target]:
+        due = [
+            target
+            for target in self._candidates()
+            if target.next_dial <= now
+            and not self._is_sought(target)
+            and not self._cools(target, now)
+        ]
+        self._rng.shuffle(due)
+        due.sort(key=lambda target: target.free_slots == 0)
+        return due
+
+    def _cools(self, target: Target, now: float) -> bool:
+        key = target.peer_key
+        return key is not None and self._node.exchange.strikes.cooling(key, now)
+
+    def _seekers(self) -> int:
+        """How many look for somebody who is out of reach: all who are in reach, and we."""
+        return self._node.topology.reach() + 1
+
+    # -- what discovery says
+
+    def hinted(self, hint: DialHint, now: float) -> None:
+        """Take a hint of somebody who may be dialled."""
+        self._targets.hint(hint, now, alone=not self._admitted)
+
+    def directed(self, peers: Peers, now: float, *, local: bool) -> None:
+        """Take the hints of somebody who had no room for us; ``local``: it is on this machine."""
+        for key, texts in peers.hints:
+            addresses = tuple(
+                a for text in texts if (a := host_and_port(text, local=local)) is not None
+            )
+            if addresses and key not in self.connected():
+                self.hinted(DialHint("peers", f"hint:{key.hex()}", addresses), now)
+
+    # -- hints for others, and from others
+
+    def hints(self, besides: bytes) -> Peers:
+        """Return where somebody for whom there is no room may try instead: at those with least."""
+        ties = [tie for tie in self._admitted.values() if tie.addresses and tie.key != besides]
+        ties.sort(key=lambda tie: self._node.topology.degree(tie.key))
+        return Peers(
+            tuple(
+                (tie.key, tuple(_address(host, port) for host, port in tie.addresses))
+                for tie in ties[: MAX_HINTS // 2]
+            )
+        )
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def host_and_port(text: str, *, local: bool) -> tuple[str, int] | None:
+    """Read ``HOST:PORT`` with a literal address; None for anything else.
+
+    Nobody elsewhere sends us to a port of this machine.
+    """
+    host, _, port = text.rpartition(":")
+    try:
+        address = ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None
+    if not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65_536:
+        return None
+    usable = not (address.is_multicast or address.is_unspecified or address.is_link_local)
+    return (str(address), int(port)) if usable and address.is_loopback <= local else None

@@ -1,0 +1,289 @@
+"""How records get from table to table: told, offered, asked for (protocol §6.6, §6.7, §6.9, §6.10).
+
+Pure; time is passed in. What comes is verified before anything else, then weighed against what its
+sender may say, and only then taken; what was taken is passed on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from presence_core.gossip.messages import (
+    BATCH_BYTES,
+    MARK_BYTES,
+    PREFIX_BYTES,
+    Have,
+    Records,
+    Summary,
+    Want,
+)
+from presence_core.gossip.pulls import Pulls
+from presence_core.gossip.quota import (
+    NEW_BURST,
+    NEW_RATE,
+    TAKEN_BURST,
+    TAKEN_RATE,
+    Offence,
+    Rates,
+    Strikes,
+)
+from presence_core.gossip.record import Record, RecordError, parse_record
+from presence_core.gossip.spread import Spread
+from presence_core.gossip.sync import Sync
+from presence_core.gossip.table import MAX_PEERS, Accepted, Entry, Table
+from presence_core.handshake.events import MessageType
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterable
+
+    from presence_core.identity.mesh import MeshKey
+
+LARGE_MESH = 500
+"""Peers above which records are offered and asked for, not sent unasked."""
+
+RACE_SECONDS = 10.0
+"""How long after a newer version the one before may still be on its way through the mesh."""
+
+MAX_ANSWERED = 128
+"""Records that are sent in answer to one Want; an honest neighbour asks for half as many."""
+
+_TAKEN = (Accepted.NEW, Accepted.NEWER, Accepted.EQUIVOCATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to a neighbour."""
+
+    link: int
+    type: MessageType
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TooMuch:
+    """A neighbour has sent so much that does not hold that its link is to be closed."""
+
+    link: int
+    why: str
+
+
+class RecordTaker(Protocol):
+    """Who is told of records."""
+
+    def record_taken(self, record: Record, link: int, now: float) -> None:
+        """A record is news, verified, and the newest of its peer now."""
+
+    def record_held(self, record: Record, link: int, now: float) -> None:
+        """A neighbour has shown that it has the record that we have too."""
+
+    def own_record_heard(self, record: Record, now: float) -> None:
+        """A record of our own key has come that we did not publish just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A link, as far as records go."""
+
+    key: bytes
+    slow: bool
+
+
+class Exchange:
+    """Keeps a table equal with those of the neighbours."""
+
+    def __init__(
+        self,
+        table: Table,
+        own_key: bytes,
+        mesh: MeshKey,
+        rng: random.Random,
+        taker: RecordTaker,
+    ) -> None:
+        self.table = table
+        self.strikes = Strikes()
+        self.pulls = Pulls()
+        self.spread = Spread(rng)
+        self.sync = Sync(table, self.pulls, rng)
+        self._own_key = own_key
+        self._mesh = mesh
+        self._taker = taker
+        self._lines: dict[int, _Line] = {}
+        self._versions: Rates[tuple[int, bytes]] = Rates(TAKEN_RATE, TAKEN_BURST)
+        self._newcomers: Rates[int] = Rates(NEW_RATE, NEW_BURST)
+        self._asked_newcomers: Rates[int] = Rates(NEW_RATE, float(MAX_PEERS))
+        self._output: list[Message | TooMuch] = []
+
+    # -- links
+
+    def open(
+        self, link: int, key: bytes, hello: Record, root: bytes, now: float, *, leads: bool,
+        slow: bool,
+    ) -> None:  # fmt: skip
+        """Add a neighbour, with the record and the root of its Hello."""
+        self._lines[link] = _Line(key, slow)
+        self.spread.add_link(link)
+        self.pulls.add_link(link)
+        self._weigh(hello, 0.0, link, now, asked=True)
+        self._send(link, self.sync.opened(link, root, now, leads=leads))
+
+    def close(self, link: int) -> None:
+        """Remove a neighbour."""
+        if self._lines.pop(link, None) is not None:
+            self.spread.drop_link(link)
+            self.pulls.drop_link(link)
+            self.sync.closed(link)
+
+    # -- our own
+
+    def publish(self, record: Record, now: float) -> None:
+        """Tell every neighbour of the local peer's new record, at once."""
+        self.table.accept(record, 0.0, now, None)
+        self.spread.news(record.key, None, now, urgent=True)
+
+    # -- what neighbours say
+
+    def records(self, link: int, body: bytes, now: float) -> None:
+        """Take records. Raises MessageError."""
+        for age, raw in Records.decode(body).items:
+            digest = hashlib.sha256(raw).digest()
+            held = self.table.holder(digest)
+            if held is not None:
+                self._held(held.record, link, now)
+                continue
+            try:
+                record = parse_record(raw, self._mesh)
+            except RecordError as error:
+                self.offence(link, Offence.INVALID, str(error), now)
+                continue
+            asked = self.pulls.came(link, record.key[:PREFIX_BYTES], record.hash[:MARK_BYTES])
+            self._weigh(record, float(age), link, now, asked=asked)
+
+    def _held(self, record: Record, link: int, now: float) -> None:
+        """A neighbour sends what we have: most of what comes is that, so nothing is verified."""
+        self.pulls.came(link, record.key[:PREFIX_BYTES], record.hash[:MARK_BYTES])
+        self.spread.known(link, record.key)
+        if record.key != self._own_key:
+            self._taker.record_held(record, link, now)
+
+    def _weigh(self, record: Record, age: float, link: int, now: float, *, asked: bool) -> None:
+        """Decide on a verified record."""
+        if record.key == self._own_key:
+            self._taker.own_record_heard(record, now)
+            return
+        known = self.table.get(record.key)
+        if known is None:
+            rates = self._asked_newcomers if asked else self._newcomers
+            if not rates.take(link, now):
+                self.offence(link, Offence.FLOOD, "more new peers than allowed", now)
+                return
+        elif (
+            not asked
+            and record.order > known.record.order
+            and not self._versions.take((link, record.key), now)
+        ):
+            self.offence(link, Offence.FLOOD, "more versions of a peer than allowed", now)
+            return
+        verdict = self.table.accept(record, age, now, self._lines[link].key)
+        entry = self.table.get(record.key)
+        if verdict in _TAKEN and entry is not None and entry.record is record:
+            self.spread.news(record.key, link, now)
+            self._taker.record_taken(record, link, now)
+        elif verdict in (Accepted.OLDER, Accepted.EQUIVOCATION) and known is not None:
+            if not asked and now - known.received_at > RACE_SECONDS:
+                self.offence(link, Offence.REPLAYED, f"an old record of {record.name!r}", now)
+            self.spread.tell(link, record.key, now)
+        elif verdict is Accepted.REPLAY and not asked:
+            self.offence(link, Offence.REPLAYED, "a record of a peer that is long gone", now)
+
+    def summary(self, link: int, body: bytes, now: float) -> None:
+        """Take a Summary. Raises MessageError."""
+        self._send(link, self.sync.summary(link, Summary.decode(body), now))
+
+    def have(self, link: int, body: bytes, _now: float) -> None:
+        """Take what a neighbour offers, and note what of it we lack. Raises MessageError."""
+        for prefix, mark in Have.decode(body).offers:
+            entry = self.table.find(prefix)
+            if entry is None:
+                self.pulls.offered(link, prefix, mark)
+            elif entry.record.hash[:MARK_BYTES] == mark:
+                self.spread.known(link, entry.record.key)
+            elif entry.replaced != mark and entry.record.key != self._own_key:
+                self.pulls.offered(link, prefix, mark)
+        self.sync.offered(link)
+
+    def want(self, link: int, body: bytes, now: float) -> None:
+        """Send what a neighbour asks for. Raises MessageError."""
+        entries = (self.table.find(prefix) for prefix in Want.decode(body).prefixes[:MAX_ANSWERED])
+        found = [entry for entry in entries if entry is not None]
+        for entry in found:
+            self.spread.known(link, entry.record.key)
+        self._send_records(link, found, now)
+
+    def offence(self, link: int, offence: Offence, detail: str, now: float) -> None:
+        """Count what a neighbour should not have sent; on repetition its link is closed."""
+        line = self._lines.get(link)
+        if line is not None and self.strikes.strike(line.key, offence, detail, now):
+            self._output.append(TooMuch(link, f"it keeps sending {offence}: {detail}"))
+
+    # -- time
+
+    def tick(self, now: float) -> None:
+        """Tell, ask and compare what is due."""
+        for link, keys in self.spread.due(now):
+            self._tell(link, keys, now)
+        for link, prefixes in self.pulls.due(now):
+            self._output.append(Message(link, MessageType.WANT, Want(tuple(prefixes)).encode()))
+        for link, summary in self.sync.tick(now):
+            self._send(link, [summary])
+
+    def next_time(self) -> float:
+        """When :meth:`tick` has something to do; infinity for never."""
+        return min(self.spread.next_time(), self.pulls.next_time(), self.sync.next_time())
+
+    def take_output(self) -> list[Message | TooMuch]:
+        """Return what is to be done since the last call, in order."""
+        output, self._output = self._output, []
+        return output
+
+    def _tell(self, link: int, keys: list[bytes], now: float) -> None:
+        """Send records, or in a large mesh and on a slow link offer them; the own is sent."""
+        entries = [entry for key in keys if (entry := self.table.get(key)) is not None]
+        if self._lines[link].slow or len(self.table) > LARGE_MESH:
+            offers = [
+                (entry.record.key[:PREFIX_BYTES], entry.record.hash[:MARK_BYTES])
+                for entry in entries
+                if entry.record.key != self._own_key
+            ]
+            entries = [entry for entry in entries if entry.record.key == self._own_key]
+            if offers:
+                self._send(link, [Have(tuple(offers))])
+        self._send_records(link, entries, now)
+
+    def _send_records(self, link: int, entries: Iterable[Entry], now: float) -> None:
+        batch: list[tuple[int, bytes]] = []
+        size = 0
+        for entry in entries:
+            raw = entry.record.raw
+            if batch and size + len(raw) > BATCH_BYTES:
+                self._send(link, [Records(tuple(batch))])
+                batch, size = [], 0
+            own = entry.record.key == self._own_key
+            age = 0 if own else int(entry.age_at_receipt + now - entry.received_at)
+            batch.append((age, raw))
+            size += len(raw)
+        if batch:
+            self._send(link, [Records(tuple(batch))])
+
+    def _send(self, link: int, messages: Iterable[Summary | Have | Records]) -> None:
+        for message in messages:
+            self._output.append(Message(link, _TYPES[type(message)], message.encode()))
+
+
+_TYPES: dict[type, MessageType] = {
+    Summary: MessageType.SUMMARY,
+    Have: MessageType.HAVE,
+    Records: MessageType.RECORDS,
+}

@@ -1,0 +1,135 @@
+"""How much of a neighbour is taken, and what becomes of one that sends what does not hold.
+
+Pure; time is passed in (protocol §6.10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+VERSION_RATE, VERSION_BURST = 1.0, 5.0
+"""Versions of one peer that are passed on over one link: so many a second, and at once."""
+
+TAKEN_RATE, TAKEN_BURST = 2.0, 10.0
+"""Versions of one peer that are taken from one link. Twice what is passed on, so that whoever keeps
+to the rule is never blamed for delays on the way."""
+
+NEW_RATE, NEW_BURST = 20.0, 1_000.0
+"""Peers never heard of that are taken from one link unasked."""
+
+LIMIT_POINTS = 3.0
+POINTS_PER_SECOND = LIMIT_POINTS / 60
+COOL_DOWN = 30.0
+MAX_COOL_DOWN = 3_600.0
+MAX_OFFENDERS = 1_024
+
+_KEEP = 4_096
+"""Buckets above which those that are full again are looked for and forgotten."""
+
+
+class Rates(Generic[K]):
+    """Token buckets by key. A key that was quiet for long enough is not remembered."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._buckets: dict[K, tuple[float, float]] = {}
+        self._prune_at = _KEEP
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, key: K, now: float) -> bool:
+        """Take one token, if there is one."""
+        tokens = self._tokens(key, now)
+        if tokens < 1.0:
+            return False
+        if len(self._buckets) >= self._prune_at:
+            self._prune(now)
+        self._buckets[key] = (tokens - 1.0, now)
+        return True
+
+    def ready_at(self, key: K, now: float) -> float:
+        """When there will be a token."""
+        return now + max(0.0, 1.0 - self._tokens(key, now)) / self._rate
+
+    def _tokens(self, key: K, now: float) -> float:
+        tokens, at = self._buckets.get(key, (self._burst, now))
+        return min(self._burst, tokens + (now - at) * self._rate)
+
+    def _prune(self, now: float) -> None:
+        self._buckets = {
+            key: bucket for key, bucket in self._buckets.items()
+            if self._tokens(key, now) < self._burst
+        }  # fmt: skip
+        self._prune_at = max(_KEEP, 2 * len(self._buckets))
+
+
+class Offence(StrEnum):
+    """What a neighbour may send that an honest one does not."""
+
+    INVALID = "records that do not hold"
+    REPLAYED = "records that were replaced long ago"
+    FLOOD = "more than the protocol allows"
+    MALFORMED = "messages that break the protocol"
+
+
+_POINTS = {
+    Offence.INVALID: 1.0,
+    Offence.REPLAYED: 0.25,
+    Offence.FLOOD: 0.05,
+    Offence.MALFORMED: 1.0,
+}
+
+
+@dataclass(slots=True)
+class Offender:
+    """What a neighbour has done."""
+
+    counts: dict[Offence, int] = field(default_factory=dict)
+    detail: str = ""
+    """What was wrong the last time, in words."""
+    closed: int = 0
+    """How often its link was closed for it."""
+    points: float = 0.0
+    at: float = 0.0
+    cool_until: float = float("-inf")
+
+
+class Strikes:
+    """Counts what each neighbour did, by peer key: links come and go."""
+
+    def __init__(self) -> None:
+        self.offenders: dict[bytes, Offender] = {}
+        self.changed = False
+        """Whether something happened since a reader last cleared this."""
+
+    def strike(self, key: bytes, offence: Offence, detail: str, now: float) -> bool:
+        """Count an offence. True when the link is to be closed; then the peer cools down."""
+        offender = self.offenders.get(key)
+        if offender is None:
+            if len(self.offenders) >= MAX_OFFENDERS:
+                del self.offenders[next(iter(self.offenders))]
+            offender = self.offenders[key] = Offender(at=now)
+        offender.points = max(0.0, offender.points - (now - offender.at) * POINTS_PER_SECOND)
+        offender.points += _POINTS[offence]
+        offender.at = now
+        offender.counts[offence] = offender.counts.get(offence, 0) + 1
+        offender.detail = detail
+        self.changed = True
+        if offender.points < LIMIT_POINTS:
+            return False
+        offender.points = 0.0
+        offender.cool_until = now + min(MAX_COOL_DOWN, COOL_DOWN * 2.0 ** min(offender.closed, 16))
+        offender.closed += 1
+        return True
+
+    def cooling(self, key: bytes, now: float) -> bool:
+        """Whether this peer is to be left alone for now."""
+        offender = self.offenders.get(key)
+        return offender is not None and now < offender.cool_until

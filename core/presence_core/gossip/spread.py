@@ -1,0 +1,94 @@
+"""What is still to be told to which neighbour (protocol §6.6). Pure; time is passed in.
+
+A record that is news goes to every neighbour but the one it came from, each after a random moment.
+What a neighbour turns out to have meanwhile is not told to it: in a mesh where everybody has six
+neighbours that saves half of all messages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from presence_core.gossip.quota import VERSION_BURST, VERSION_RATE, Rates
+
+if TYPE_CHECKING:
+    import random
+
+WINDOW = 0.03
+"""Seconds within which news is passed on."""
+
+
+@dataclass(slots=True)
+class _Queue:
+    keys: dict[bytes, None] = field(default_factory=dict)
+    flush_at: float = float("inf")
+
+
+class Spread:
+    """The news that waits, by link. It holds keys: what is told is the newest record by then."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._queues: dict[int, _Queue] = {}
+        self._rates: Rates[tuple[int, bytes]] = Rates(VERSION_RATE, VERSION_BURST)
+
+    def __len__(self) -> int:
+        return sum(len(queue.keys) for queue in self._queues.values())
+
+    def add_link(self, link: int) -> None:
+        """Begin to tell a neighbour."""
+        self._queues[link] = _Queue()
+
+    def drop_link(self, link: int) -> None:
+        """Stop telling a neighbour."""
+        self._queues.pop(link, None)
+
+    def news(self, key: bytes, source: int | None, now: float, *, urgent: bool = False) -> None:
+        """Tell every neighbour but the source of this peer's newest record; soon, or at once."""
+        for link in self._queues:
+            if link != source:
+                self.tell(link, key, now, urgent=urgent)
+        if source is not None:
+            self.known(source, key)
+
+    def tell(self, link: int, key: bytes, now: float, *, urgent: bool = False) -> None:
+        """Tell one neighbour of this peer's newest record."""
+        queue = self._queues.get(link)
+        if queue is None:
+            return
+        queue.keys[key] = None
+        at = now if urgent else now + self._rng.uniform(0.0, WINDOW)
+        if urgent or queue.flush_at == float("inf"):
+            queue.flush_at = min(queue.flush_at, at)
+
+    def known(self, link: int, key: bytes) -> None:
+        """Note that this neighbour has the newest record of a peer: it need not be told."""
+        queue = self._queues.get(link)
+        if queue is not None:
+            queue.keys.pop(key, None)
+
+    def next_time(self) -> float:
+        """When :meth:`due` has something; infinity for never."""
+        return min((queue.flush_at for queue in self._queues.values()), default=float("inf"))
+
+    def due(self, now: float) -> list[tuple[int, list[bytes]]]:
+        """Return what is to be told now, by link. A peer that changes too often waits its turn."""
+        told: list[tuple[int, list[bytes]]] = []
+        for link, queue in self._queues.items():
+            if queue.flush_at > now:
+                continue
+            queue.flush_at = float("inf")
+            waiting: dict[bytes, None] = {}
+            keys: list[bytes] = []
+            for key in queue.keys:
+                if self._rates.take((link, key), now):
+                    keys.append(key)
+                else:
+                    waiting[key] = None
+                    at = self._rates.ready_at((link, key), now)
+                    queue.flush_at = min(queue.flush_at, at)
+            queue.keys = waiting
+            if keys:
+                told.append((link, keys))
+        return told

@@ -1,0 +1,325 @@
+"""Who is linked with whom: from what records claim, and our own links, to confirmed edges and ways.
+
+Pure. Kept up change by change: one changed edge in a mesh of ten thousand peers costs what it
+affects, not a look at everybody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from presence_core.gossip.record import Edge
+
+EdgeKey = tuple[bytes, bytes, int]
+"""The smaller key, the greater key, the transport number."""
+
+_Pair = tuple[bytes, bytes]
+_FAR = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The shortest confirmed way to a peer.
+
+    ``via`` are the own neighbours that stand at the beginning of a shortest way, sorted; a
+    neighbour is its own beginning.
+    """
+
+    hops: int
+    via: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeState:
+    """An edge that somebody stands by: since when (Unix seconds), and whether both ends do."""
+
+    since: int
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What was changed: peers whose way or edges are others now, and edges."""
+
+    peers: set[bytes]
+    edges: set[EdgeKey]
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """What its ends claim of an edge, and what was settled last."""
+
+    low: int | None = None
+    """Since when the smaller key lists it; None: it does not."""
+    high: int | None = None
+    state: EdgeState | None = None
+
+
+def edge_key(a: bytes, b: bytes, transport: int) -> EdgeKey:
+    """Name a connection the same whichever end lists it."""
+    return (a, b, transport) if a < b else (b, a, transport)
+
+
+class Topology:
+    """The edges of a mesh, and the ways over those that are confirmed, seen from ``own``.
+
+    An edge is confirmed when both ends list it. Our own link is confirmed by the live session: the
+    handshake has proven the other end, and its Hello that it let us in; what our own record says
+    of it is never asked. Keys that nobody has a record of list nothing, so no edge to them is
+    confirmed. What is claimed counts from the next :meth:`settle` on.
+    """
+
+    def __init__(self, own: bytes) -> None:
+        self._own_key = own
+        self._own: dict[EdgeKey, int] = {}
+        self._listed: dict[bytes, tuple[Edge, ...]] = {}
+        self._edges: dict[EdgeKey, _Held] = {}
+        self._of: dict[bytes, dict[EdgeKey, None]] = {}
+        self._near: dict[bytes, dict[bytes, int]] = {}
+        """How many confirmed edges, over different transports, there are between two peers."""
+        self._hops = {own: 0}
+        self._ways = {own: Way(0, ())}
+        self._dirty: set[EdgeKey] = set()
+
+    # -- what changes
+
+    def claim(self, key: bytes, edges: Iterable[Edge]) -> None:
+        """Take the edges that the newest record of a remote peer lists; none drops them all.
+
+        An edge of a peer to itself, and whatever is said under our own key, is passed over.
+        """
+        listed = tuple(edges)
+        before = self._listed.get(key, ())
+        if listed == before or key == self._own_key:
+            return
+        if listed:
+            self._listed[key] = listed
+        else:
+            del self._listed[key]
+        new = _named(key, listed)
+        for edge in _named(key, before):
+            if edge not in new:
+                self._say(edge, key, None)
+        for edge, since in new.items():
+            self._say(edge, key, since)
+
+    def _say(self, edge: EdgeKey, key: bytes, since: int | None) -> None:
+        held = self._edges.get(edge)
+        if held is None:
+            held = self._edges[edge] = _Held()
+        if key == edge[0]:
+            held.low = since
+        else:
+            held.high = since
+        self._dirty.add(edge)
+
+    def own_links(self, links: Mapping[EdgeKey, int]) -> None:
+        """Take our own live links as they are now, each with since when (Unix seconds) it is."""
+        before, self._own = self._own, dict(links)
+        for edge in before.keys() | links.keys():
+            if before.get(edge) != links.get(edge):
+                self._edges.setdefault(edge, _Held())
+                self._dirty.add(edge)
+
+    def settle(self) -> Settled:
+        """Work out what the changes since the last time mean."""
+        settled = Settled(set(), set())
+        pairs: dict[_Pair, bool] = {}
+        for edge in self._dirty:
+            self._settle_edge(edge, settled, pairs)
+        self._dirty.clear()
+        changed = [pair for pair, was in pairs.items() if was is not self._linked(pair)]
+        if changed:
+            self._settle_ways(changed, settled.peers)
+        return settled
+
+    def _settle_edge(self, edge: EdgeKey, settled: Settled, pairs: dict[_Pair, bool]) -> None:
+        """Bring one edge up to date; note for its ends whether they were linked before."""
+        held = self._edges[edge]
+        old, new = held.state, self._state(edge, held)
+        if new is None:
+            del self._edges[edge]
+        if old == new:
+            return
+        held.state = new
+        low, high, _ = edge
+        settled.edges.add(edge)
+        settled.peers.update((low, high))
+        if old is None:
+            self._of.setdefault(low, {})[edge] = None
+            self._of.setdefault(high, {})[edge] = None
+        elif new is None:
+            self._forget(low, edge)
+            self._forget(high, edge)
+        was, now = old is not None and old.confirmed, new is not None and new.confirmed
+        if was is not now:
+            pairs.setdefault((low, high), self._linked((low, high)))
+            self._count(low, high, 1 if now else -1)
+            self._count(high, low, 1 if now else -1)
+
+    def _state(self, edge: EdgeKey, held: _Held) -> EdgeState | None:
+        own = self._own.get(edge)
+        if own is not None:
+            return EdgeState(own, confirmed=True)
+        if held.low is None or held.high is None:
+            since = held.high if held.low is None else held.low
+            return None if since is None else EdgeState(since, confirmed=False)
+        return EdgeState(max(held.low, held.high), confirmed=True)
+
+    def _forget(self, key: bytes, edge: EdgeKey) -> None:
+        edges = self._of[key]
+        del edges[edge]
+        if not edges:
+            del self._of[key]
+
+    def _linked(self, pair: _Pair) -> bool:
+        return pair[1] in self._near.get(pair[0], ())
+
+    def _count(self, near: bytes, far: bytes, step: int) -> None:
+        others = self._near.setdefault(near, {})
+        others[far] = others.get(far, 0) + step
+        if not others[far]:
+            del others[far]
+            if not others:
+                del self._near[near]
+
+    # -- ways: the breadth-first search of the whole mesh, but only where something has changed
+
+    def _settle_ways(self, pairs: list[_Pair], changed: set[bytes]) -> None:
+        """Follow up links that came or went between two peers; add those with another way."""
+        both = [*pairs, *((high, low) for low, high in pairs)]
+        moved: dict[bytes, int | None] = dict(self._cut_off(both))
+        self._reach_out(both, moved)
+        for key in moved:
+            if key not in self._hops:
+                del self._ways[key]
+                changed.add(key)
+        self._name_ways(self._unsure(both, moved), changed)
+
+    def _cut_off(self, pairs: list[_Pair]) -> dict[bytes, int]:
+        """Take the hops from everybody who has no way of that many any more; return what they were.
+
+        In the order of hops, so that whoever could hold somebody is judged before him.
+        """
+        hops = self._hops
+        lost: dict[bytes, int] = {}
+        queue: list[tuple[int, bytes]] = []
+        for near, far in pairs:
+            hop = hops.get(far)
+            if hop is not None and hops.get(near) == hop - 1:
+                heappush(queue, (hop, far))
+        while queue:
+            hop, key = heappop(queue)
+            near_by = self._near.get(key, ())
+            if key in lost or any(hops.get(other) == hop - 1 for other in near_by):
+                continue
+            lost[key] = hops.pop(key)
+            for other in near_by:
+                if hops.get(other) == hop + 1:
+                    heappush(queue, (hop + 1, other))
+        return lost
+
+    def _reach_out(self, pairs: list[_Pair], moved: dict[bytes, int | None]) -> None:
+        """Give the fewest hops there are to those who have lost them, or gained a shorter way.
+
+        What their hops were before is added to ``moved``.
+        """
+        hops = self._hops
+        queue: list[tuple[int, bytes]] = []
+        for key in moved:
+            best = min((hops.get(other, _FAR) for other in self._near.get(key, ())), default=_FAR)
+            if best != _FAR:
+                heappush(queue, (int(best) + 1, key))
+        for near, far in pairs:
+            hop = hops.get(near)
+            if hop is not None and self._linked((near, far)):
+                heappush(queue, (hop + 1, far))
+        while queue:
+            hop, key = heappop(queue)
+            if hop >= hops.get(key, _FAR):
+                continue
+            moved.setdefault(key, hops.get(key))
+            hops[key] = hop
+            for other in self._near[key]:
+                if hop + 1 < hops.get(other, _FAR):
+                    heappush(queue, (hop + 1, other))
+
+    def _unsure(self, pairs: list[_Pair], moved: dict[bytes, int | None]) -> set[bytes]:
+        """Find those whose way may begin with others now: the moved, and who stood behind them."""
+        hops = self._hops
+        unsure = {far for _, far in pairs if far in hops}
+        for key, old in moved.items():
+            new = hops.get(key)
+            if new is not None:
+                unsure.add(key)
+            behind = {hop + 1 for hop in (old, new) if hop is not None}
+            unsure.update(other for other in self._near.get(key, ()) if hops.get(other) in behind)
+        return unsure - {self._own_key}
+
+    def _name_ways(self, unsure: set[bytes], changed: set[bytes]) -> None:
+        """Work out the ways anew, in the order of hops, and of those behind while they differ."""
+        hops, ways = self._hops, self._ways
+        queue: list[tuple[int, bytes]] = []
+        for key in unsure:
+            heappush(queue, (hops[key], key))
+        while queue:
+            hop, key = heappop(queue)
+            old, new = ways.get(key), Way(hop, self._via(key, hop))
+            if new == old:
+                continue
+            ways[key] = new
+            changed.add(key)
+            if old is not None and old.via == new.via:
+                continue
+            for other in self._near[key]:
+                if other not in unsure and hops.get(other) == hop + 1:
+                    unsure.add(other)
+                    heappush(queue, (hop + 1, other))
+
+    def _via(self, key: bytes, hop: int) -> tuple[bytes, ...]:
+        if hop == 1:
+            return (key,)
+        before = {
+            self._ways[other].via for other in self._near[key] if self._hops.get(other) == hop - 1
+        }
+        if len(before) == 1:
+            return before.pop()
+        return tuple(sorted(set().union(*before)))
+
+    # -- what there is, as of the last settle
+
+    def way(self, key: bytes) -> Way | None:
+        """Return the shortest way to a peer; None when there is none."""
+        return self._ways.get(key)
+
+    def reachable(self, key: bytes) -> bool:
+        """Whether a way of confirmed edges leads to a peer."""
+        return key in self._ways
+
+    def reach(self) -> int:
+        """Return how many peers can be reached, without ourselves."""
+        return len(self._ways) - 1
+
+    def degree(self, key: bytes) -> int:
+        """Return to how many different peers a peer has confirmed edges."""
+        return len(self._near.get(key, ()))
+
+    def edge(self, edge: EdgeKey) -> EdgeState | None:
+        """Return how an edge stands; None when neither end lists it."""
+        held = self._edges.get(edge)
+        return None if held is None else held.state
+
+    def edges_of(self, key: bytes) -> Iterable[EdgeKey]:
+        """Return the edges of a peer, also those that only the other end lists."""
+        return self._of.get(key, {}).keys()
+
+
+def _named(key: bytes, edges: tuple[Edge, ...]) -> dict[EdgeKey, int]:
+    return {
+        edge_key(key, edge.key, edge.transport): edge.since for edge in edges if edge.key != key
+    }

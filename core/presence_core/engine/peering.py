@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 MAX_APPLICANTS = 16
 """Authenticated links that may wait to be let in."""
 
-MAX_SEEKING = 3
-"""Dials at once to peers that no way leads to: one of them is enough to join two halves."""
+SEEK_SECONDS = (0.1, 0.5)
+"""Between two dials to peers that no way leads to, for who has links enough: the graph may show a
+way to them any moment, and one link is enough to join two halves."""
 
 TOP_UP_SECONDS = (0.05, 0.4)
 """Between two dials that are only to have more links: many may want the same at once."""
@@ -91,6 +92,7 @@ class Peering:
         self._admitted: dict[int, Tie] = {}
         self._displaced: Rates[None] = Rates(DISPLACE_RATE, DISPLACE_BURST)
         self._top_up_at = float("-inf")
+        self._seek_at = float("-inf")
 
     # -- whom to let in
 
@@ -258,6 +260,7 @@ class Peering:
             if self._targets.give_way(target, knocking, now):
                 continue
             chosen.append(self._targets.dial(target))
+            self._seek_at = now + self._rng.uniform(*SEEK_SECONDS)
         if not chosen and more:
             for target in self._topping(now):
                 chosen.append(self._targets.dial(target))
@@ -272,7 +275,11 @@ class Peering:
         """When :meth:`due` may have somebody; infinity for never."""
         seeking, more = self._wishes(now, ahead=True)
         times = [target.next_dial for target in self._candidates() if self._is_sought(target)]
-        soonest = min(times, default=float("inf")) if seeking else float("inf")
+        soonest = float("inf")
+        if seeking:
+            soonest = min(times, default=float("inf"))
+            if not self._needy():
+                soonest = max(soonest, self._seek_at)
         if more:
             reach = [t.next_dial for t in self._candidates() if not self._is_sought(t)]
             soonest = min(soonest, max(min(reach, default=float("inf")), self._top_up_at))
@@ -289,13 +296,23 @@ class Peering:
         """How many dials may begin: to those out of reach, and to others."""
         running = self._targets.dialling()
         links = len(self._admitted)
-        room = self.slots.accept + self.slots.spare - links - running
-        seeking = min(room, max(MAX_SEEKING, self.slots.dial) - running)
-        dialled = sum(tie.dialled is not None for tie in self._admitted.values())
-        wanted = min(self.slots.dial - dialled - running, self.slots.accept - links - running)
-        if not ahead and now < self._top_up_at:
+        wanted = min(self.slots.dial - self._dialled(), self.slots.accept - links) - running
+        if self._needy():
+            seeking = max(1, self.slots.dial - links) - running
+        else:
+            seeking = min(1, self.slots.accept + self.slots.spare - links) - running
+            if now < self._seek_at and not ahead:
+                seeking = 0
+        if now < self._top_up_at and not ahead:
             wanted = 0
         return max(0, seeking), max(0, wanted)
+
+    def _dialled(self) -> int:
+        return sum(tie.dialled is not None for tie in self._admitted.values())
+
+    def _needy(self) -> bool:
+        """Whether there are fewer links than one dials, so that there is no time to lose."""
+        return len(self._admitted) < self.slots.dial
 
     def _candidates(self, *, dialling: bool = False) -> Iterable[Target]:
         return self._targets.missing(self.connected(), dialling=dialling)
@@ -348,7 +365,9 @@ class Peering:
                 a for text in texts if (a := host_and_port(text, local=local)) is not None
             )
             if addresses and key not in self.connected():
-                self.hinted(DialHint("peers", f"hint:{key.hex()}", addresses), now)
+                name = f"hint:{key.hex()}"
+                self._targets.bind(name, key)
+                self.hinted(DialHint("peers", name, addresses), now)
 
     # -- hints for others, and from others
 

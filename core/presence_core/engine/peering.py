@@ -356,7 +356,7 @@ class Peering:
 
     def hinted(self, hint: DialHint, now: float) -> None:
         """Take a hint of somebody who may be dialled."""
-        self._targets.hint(hint, now, alone=not self._admitted)
+        self._targets.hint(hint, now, reach=self._node.topology.reach())
 
     def directed(self, peers: Peers, now: float, *, local: bool) -> None:
         """Take the hints of somebody who had no room for us; ``local``: it is on this machine."""

@@ -22,14 +22,12 @@ MAX_OWNERS = 20_000
 CROSSING_SECONDS = (0.15, 0.2)
 """How long, of two peers that are both alone, the one with the greater instance name leaves the
 dial to the other."""
-MEETING_SECONDS = (0.05, 0.5)
-"""How long a peer that has links waits before it dials one that has links too, and is not in its
-graph: two meshes have met, and one dial joins them."""
+MEETING_SHARE = 0.05
+"""A mesh dials somebody new so often, all its peers together; the first link makes him known."""
+MEETING_LIMITS = (0.2, 2.0)
+"""Within how many seconds each of them would."""
 ALL_FREE = ACCEPT
 """Free slots in the advert of a peer that has no links."""
-NEWCOMER_SECONDS = (0.3, 1.0)
-"""How long a peer that has links leaves the first step to one that has none: it is in the graph
-before this is over."""
 
 _BACKOFF_FIRST = 0.25
 _BACKOFF_LIMIT = 30.0
@@ -85,15 +83,15 @@ class Targets:
 
     # -- what discovery says
 
-    def hint(self, hint: DialHint, now: float, *, alone: bool) -> None:
-        """Add or refresh a target from discovery. ``alone``: we have no link yet."""
+    def hint(self, hint: DialHint, now: float, *, reach: int) -> None:
+        """Add or refresh a target from discovery. ``reach``: how many peers we reach already."""
         if not hint.addresses:
             return
         target = self._targets.get(hint.name)
         if target is None:
             if len(self._targets) >= MAX_TARGETS and not self._make_room():
                 return
-            wait = self._first_wait(hint, alone=alone)
+            wait = self._first_wait(hint, reach)
             target = Target(hint.name, hint.source, hint.addresses, now + wait, hint.free_slots)
             self._targets[hint.name] = target
             self._own(target, self._owners.get(hint.name))
@@ -106,13 +104,14 @@ class Targets:
             if target.failures:
                 target.next_dial = now
 
-    def _first_wait(self, hint: DialHint, *, alone: bool) -> float:
+    def _first_wait(self, hint: DialHint, reach: int) -> float:
         """Return how long a new advert is left alone, so that not all dial one and not two both."""
         if hint.source != "mdns":
             return 0.0
+        if reach:
+            low, high = MEETING_LIMITS
+            return self._rng.uniform(0.0, min(high, max(low, MEETING_SHARE * reach)))
         they_are_alone = hint.free_slots is None or hint.free_slots >= ALL_FREE
-        if not alone:
-            return self._rng.uniform(*(NEWCOMER_SECONDS if they_are_alone else MEETING_SECONDS))
         if they_are_alone and self.instance > hint.name:
             return self._rng.uniform(*CROSSING_SECONDS)
         return 0.0

@@ -7,7 +7,7 @@ import pytest
 from presence_core.handshake.events import CloseReason, MessageReceived, MessageType, RttMeasured
 from presence_core.handshake.session import LAN, Session, SessionTimes, State
 from tests.handshake.ends import START, closed, connected, frames, session
-from tests.handshake.foreign import open_responder
+from tests.handshake.foreign import open_initiator, open_responder
 
 TIMES = SessionTimes()
 
@@ -56,11 +56,27 @@ def lonely(end: Session) -> list[float]:
 
 
 def test_on_a_lan_silence_is_questioned_after_a_second_and_deadly_after_three_and_a_half() -> None:
-    assert lonely(open_responder(LAN)[1]) == [1.0, 2.0, 3.0, -3.5]
+    assert lonely(open_initiator(LAN)[1]) == [1.0, 2.0, 3.0, -3.5]
+    # Who was dialled leaves the pinging to the other, but measures the round trip once.
+    assert lonely(open_responder(LAN)[1]) == [1.0, 2.25, -3.5]
+
+
+def test_an_end_with_other_links_asks_half_as_often_and_is_no_more_patient() -> None:
+    _, initiator = open_initiator(LAN)
+    initiator.handle_timeout(START + 1.0)
+    initiator.data_to_send()
+    initiator.relaxed = True
+    assert lonely(initiator) == [3.0, -3.5]
+
+
+def test_who_was_dialled_measures_the_round_trip_now_and_then() -> None:
+    ends = connected()
+    ends.wait(100)
+    assert 3 <= sum(isinstance(event, RttMeasured) for event in ends.told_responder) <= 5
 
 
 def test_elsewhere_there_is_more_patience() -> None:
-    assert lonely(open_responder(TIMES)[1]) == [15.0, 30.0, -45.0]
+    assert lonely(open_initiator(TIMES)[1]) == [15.0, 30.0, -45.0]
 
 
 def test_a_late_timer_finds_the_other_end_dead_at_once() -> None:
@@ -73,6 +89,7 @@ def test_at_its_own_timeout_an_end_always_does_something(start: float) -> None:
     _, responder = open_responder(SessionTimes(ping_idle=0.1, dead=0.7, rekey_seconds=0.3))
     responder.last_received = responder._pinged_at = start
     responder._rekey_at = start + 0.3
+    responder._measure_at = start + 0.1
     for _ in range(20):
         now = responder.next_timeout()
         if now is None:
@@ -104,13 +121,16 @@ def test_the_round_trip_is_the_time_between_ping_and_pong() -> None:
 
 
 def test_messages_postpone_the_ping_but_bytes_do_not() -> None:
-    foreign, responder = open_responder()
-    responder.receive(foreign.say(99), START + 0.9)
-    assert responder.last_received == START + 0.9
-    assert responder.next_timeout() == START + 1.9
-    responder.receive(foreign.say(99)[:5], START + 1.8)
-    assert responder.last_received == START + 0.9
-    assert responder.next_timeout() == START + 1.9
+    foreign, initiator = open_initiator()
+    initiator.receive(foreign.say(99), START + 0.9)
+    assert initiator.last_received == START + 0.9
+    assert initiator.next_timeout() == START + 1.0  # the first round trip is measured anyway
+    initiator.handle_timeout(START + 1.0)
+    initiator.receive(foreign.say(99), START + 1.5)
+    assert initiator.next_timeout() == START + 2.5
+    initiator.receive(foreign.say(99)[:5], START + 2.4)
+    assert initiator.last_received == START + 1.5
+    assert initiator.next_timeout() == START + 2.5
 
 
 def test_what_we_say_postpones_nothing() -> None:

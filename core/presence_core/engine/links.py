@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+RELAXED_LINKS = 3
+"""With so many links each is asked half as often whether it lives: a loss still shows in time, and
+needs all of them to be missed."""
+
 CLOSE_SECONDS = 0.5
 """How long the end of an engine waits for its last words to be sent."""
 
@@ -197,6 +201,7 @@ class Links:
         lost = not bye and closed.reason is not CloseReason.LOCAL
         gone = self._peering.closed(link.id, code=closed.code if bye else None, lost=lost, now=now)
         self._settle_target(link, closed, was_admitted=was_admitted)
+        self._share_attention()
         if gone is not None and lost:
             self._missed()
         self._happened()
@@ -243,6 +248,7 @@ class Links:
             link.send(MessageType.HELLO, own_hello)
         for other, code, why in decision.drop:
             self._end(other, code, why)
+        self._share_attention()
         self._reports.admitted(key)
         target = self._dialled.get(link.id)
         if target is not None and target.source == "static":
@@ -273,6 +279,13 @@ class Links:
             link.hang_up(ByeCode.PROTOCOL, str(error))
             return
         self._peering.directed(peers, self._clock.now(), local=is_loopback(link.stream.host))
+
+    def _share_attention(self) -> None:
+        relaxed = len(self.admitted) >= RELAXED_LINKS
+        for link in tuple(self.admitted.values()):
+            if link.session.relaxed is not relaxed:
+                link.session.relaxed = relaxed
+                link.flush()
 
     def _end(self, link_id: int, code: ByeCode, why: str) -> None:
         """Say goodbye on a link, wherever it stands."""

@@ -43,6 +43,9 @@ and does not read is cut off."""
 _PATTERN = "XXpsk0"
 _ID_CONTEXT = PROTO + b"/noise-id/1"
 _SIGNATURE_BYTES = 64
+_ANSWERER_PATIENCE = 1.25
+_MEASURE_SECONDS = 30.0
+"""How often an end pings that has no other reason to: it wants to know the round trip too."""
 _MAX_PINGS = 8
 """Unanswered pings that are remembered; an answer to an older one measures nothing."""
 
@@ -110,6 +113,8 @@ class Session:
         self.bytes_in = 0
         self.bytes_out = 0
         self.last_received = now
+        self.relaxed = False
+        """Ping half as often: there are other links by which a loss would be noticed."""
         self._initiator = initiator
         self._identity = identity
         self._meshes = tuple(meshes)
@@ -128,6 +133,7 @@ class Session:
         self._pings: dict[int, float] = {}
         self._ping_number = 0
         self._pinged_at = now
+        self._measure_at = float("inf")
         if initiator:
             (mesh,) = self._meshes
             noise = self._noise(mesh)
@@ -212,6 +218,7 @@ class Session:
         self.state = State.OPEN
         self.peer_key = payload[:KEY_BYTES]
         self.last_received = self._pinged_at = now
+        self._measure_at = now + self._times.ping_idle
         self._rekey_at = now + self._times.rekey_seconds
         return [Authenticated(self.peer_key, mesh, noise.handshake_hash)]
 
@@ -342,11 +349,16 @@ class Session:
         return []
 
     def _ping_at(self) -> float:
-        return max(self.last_received, self._pinged_at) + self._times.ping_idle
+        idle = self._times.ping_idle * (2.0 if self.relaxed else 1.0)
+        # Both ends would ping at the same moment, each with its own answer: who dialled is first.
+        if not self._initiator:
+            idle *= _ANSWERER_PATIENCE
+        return min(max(self.last_received, self._pinged_at) + idle, self._measure_at)
 
     def _ping(self, now: float) -> None:
         self._ping_number += 1
         self._pinged_at = now
+        self._measure_at = now + _MEASURE_SECONDS
         if len(self._pings) >= _MAX_PINGS:
             del self._pings[next(iter(self._pings))]
         self._pings[self._ping_number] = now

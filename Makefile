@@ -8,12 +8,13 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 # Wheels only: nothing is compiled here. (The one package without a wheel is pure Python.)
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip --disable-pip-version-check -qq install --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-network check format screenshots bench bench-short cold-start clean
+.PHONY: help demo test test-network check format screenshots bench bench-heal bench-idle bench-short cold-start clean
 .NOTPARALLEL:
 
 help:  ## say what there is
@@ -41,21 +42,31 @@ format: $(VENV)/.dev  ## put the code into its form
 screenshots: $(VENV)/.dev  ## make the pictures in screenshots/ anew
 	$(BIN)/python screenshots/make.py
 
-bench: $(VENV)/.dev  ## all benchmarks; those of networks need root
+bench: $(VENV)/.dev  ## the benchmarks but those that take long; networks need root
 	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/table_bench.py
 	$(BIN)/python benchmarks/lan.py
+	$(BIN)/python benchmarks/hops.py
 
-bench-short: $(VENV)/.dev  ## the quick form of the benchmarks
+bench-heal: $(VENV)/.dev $(PEERS)  ## cuts, silence and loss in a mesh of 30, beside others; needs root
+	$(BIN)/python benchmarks/heal.py $(ARGS)
+
+bench-idle: $(VENV)/.dev $(PEERS)  ## traffic and memory of a mesh of 30, beside others; needs root
+	$(BIN)/python benchmarks/idle.py $(ARGS)
+
+bench-short: $(VENV)/.dev  ## the quick form of all benchmarks
 	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/table_bench.py --short
 	$(BIN)/python benchmarks/lan.py --short
+	$(BIN)/python benchmarks/hops.py --short
+	$(BIN)/python benchmarks/heal.py --short
+	$(BIN)/python benchmarks/idle.py --short
 
 cold-start: $(VENV)/.dev  ## what starting each command costs
 	$(BIN)/python benchmarks/cold_start.py
 
 clean:  ## remove everything that was built
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What is said here goes to stderr: stdout of `make demo` is data. A half made .venv is not kept.
@@ -76,3 +87,11 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) --no-binary forbiddenfruit --use-pep517 -e '.[test,check,screenshots]' >&2
 	@touch $(VENV)/.run $@
+
+# What the benchmarks compare with, apart from what we are made of. What is not to be had, they leave
+# out; `make clean` makes them try again.
+$(PEERS): benchmarks/peers.txt | $(BIN)/python
+	@echo "building $@ (once)" >&2
+	@$(BIN)/python -m venv --clear $@ && for peer in eclipse-zenoh rns; do \
+	$@/bin/python -m pip --disable-pip-version-check -qq install --only-binary :all: -c $< $$peer \
+	|| echo "$$peer is not to be had: the benchmarks go without it" >&2; done; touch $@

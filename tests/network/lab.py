@@ -2,21 +2,28 @@
 
 Everything lives in namespaces of its own, the switches included: the machine's own network is
 never touched. Needs root, iproute2 and nft (Linux). Names carry the process id, so that several
-labs can stand side by side; :meth:`Lab.close` removes everything, processes included.
+labs can stand side by side; :meth:`Lab.close` removes everything, processes included. What a
+process left behind that was killed outright, the next lab removes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
+import re
 import shutil
 import signal
 import subprocess
-import time
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 _NEIGHBOUR_LIMITS = ("ipv4", "ipv6")
+_NAME = re.compile(r"plab(\d+)(?:x\d+(?:sw|h\d+)|probe)")
+_BRIDGE = ("type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
 
 
 def why_not() -> str | None:
@@ -39,6 +46,60 @@ def _run(*argv: str, text: str | None = None) -> str:
     if done.returncode:
         raise RuntimeError(f"{' '.join(argv)}: {done.stderr.strip()}")
     return done.stdout
+
+
+def _end(namespaces: list[str]) -> None:
+    """Kill what runs in some namespaces, and remove them."""
+    for namespace in namespaces:
+        listed = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True)
+        for pid in listed.stdout.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+    for namespace in namespaces:
+        subprocess.run(["ip", "netns", "del", namespace], capture_output=True)
+
+
+def remove_leftovers() -> None:
+    """Remove the labs of processes that are no more: those that were killed without a word."""
+    folder = Path("/run/netns")
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    _end(
+        [
+            name
+            for name in names
+            if (found := _NAME.fullmatch(name)) and not Path(f"/proc/{found[1]}").exists()
+        ]
+    )
+
+
+def interrupt_on_sigterm() -> None:
+    """Let SIGTERM end a program as Ctrl-C does: through every ``with``, so that labs are closed."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put off SIGINT and SIGTERM: a second Ctrl-C must not leave half of a lab behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def per_port(percent: float) -> float:
+    """Return what to lose at each port so that between two hosts so many percent are lost one way.
+
+    A frame passes the sender's port and the receiver's: 16.3 % at each lose 30 % of the frames.
+    """
+    return 100 * (1 - math.sqrt(1 - percent / 100))
 
 
 class Lab:
@@ -64,16 +125,16 @@ class Lab:
         self._switch = f"{self._prefix}sw"
         self._ipv4 = ipv4
         self._legs: dict[int, list[tuple[str, int]]] = {}
-        self._faults: dict[str, int] = {}
+        self._faults: dict[str, float] = {}
         self._processes: list[subprocess.Popen[Any]] = []
         self._namespaces: list[str] = []
         self.hosts = 0
+        remove_leftovers()
         try:
             self._make_namespace(self._switch)
             self._raise_neighbour_limits(hosts + 4)
             for segment in range(segments):
-                self._switch_ip("link", "add", f"br{segment}", "type", "bridge", "stp_state", "0",
-                                "forward_delay", "0", "mcast_snooping", "0")  # fmt: skip
+                self._switch_ip("link", "add", f"br{segment}", *_BRIDGE)
                 self._switch_ip("link", "set", f"br{segment}", "up")
             for number in range(hosts):
                 self.add_host((number * segments // hosts,))
@@ -84,8 +145,8 @@ class Lab:
             raise
 
     def _make_namespace(self, name: str) -> None:
+        self._namespaces.append(name)  # before it is made: an interrupt may come in between
         _run("ip", "netns", "add", name)
-        self._namespaces.append(name)
         settings = (
             "for f in all default; do echo 0 > /proc/sys/net/ipv6/conf/$f/accept_dad; done;"
             "echo 0 > /proc/sys/net/ipv4/ip_forward; ip link set lo up"
@@ -157,8 +218,11 @@ class Lab:
         """Drop every frame of these hosts at their switch ports; the links stay up."""
         self.loss(100, *hosts)
 
-    def loss(self, percent: int, *hosts: int) -> None:
-        """Drop so many percent of the frames of these hosts, each way; 0 heals them."""
+    def loss(self, percent: float, *hosts: int) -> None:
+        """Drop so many percent of the frames of these hosts at their ports, each way; 0 heals.
+
+        A frame between two such hosts passes two ports: :func:`per_port` says what to give.
+        """
         for host in hosts:
             for port, _ in self._legs[host]:
                 self._faults[port] = percent
@@ -166,7 +230,7 @@ class Lab:
         for port, chance in self._faults.items():
             if not chance:
                 continue
-            drop = "drop" if chance >= 100 else f"numgen random mod 100 < {chance} drop"
+            drop = "drop" if chance >= 100 else f"numgen random mod 1000 < {chance * 10:.0f} drop"
             for hook in ("ingress", "egress"):
                 place = f"type filter hook {hook} device {port} priority 0"
                 rules.append(f"chain {hook}_{port} {{ {place}; {drop}; }}")
@@ -181,45 +245,40 @@ class Lab:
     def split(self, *hosts: int) -> None:
         """Move these hosts to a switch of their own: two halves, no link goes down."""
         for segment in {segment for host in hosts for _, segment in self._legs[host]}:
-            far = f"far{segment}"
-            made = subprocess.run(
-                ["ip", "-n", self._switch, "link", "add", far, "type", "bridge", "stp_state", "0",
-                 "forward_delay", "0", "mcast_snooping", "0"], capture_output=True
-            )  # fmt: skip
-            if made.returncode == 0:
-                self._switch_ip("link", "set", far, "up")
-        for host in hosts:
-            for port, segment in self._legs[host]:
-                self._switch_ip("link", "set", port, "master", f"far{segment}")
+            far = ["ip", "-n", self._switch, "link", "add", f"far{segment}", *_BRIDGE]
+            if subprocess.run(far, capture_output=True).returncode == 0:  # else it is there already
+                self._switch_ip("link", "set", f"far{segment}", "up")
+        self._move("far", hosts)
 
     def join(self, *hosts: int) -> None:
         """Move these hosts back to the switches of their segments."""
-        for host in hosts:
-            for port, segment in self._legs[host]:
-                self._switch_ip("link", "set", port, "master", f"br{segment}")
+        self._move("br", hosts)
+
+    def _move(self, switch: str, hosts: tuple[int, ...]) -> None:
+        # In one go: so that half a cut does not last as long as 15 starts of a program.
+        moves = [
+            f"link set {port} master {switch}{segment}"
+            for host in hosts
+            for port, segment in self._legs[host]
+        ]
+        _run("ip", "-n", self._switch, "-batch", "-", text="\n".join(moves) + "\n")
 
     # -- the end
 
     def close(self) -> None:
         """End every process and remove every namespace. Safe to call twice."""
-        for namespace in self._namespaces:
-            pids = subprocess.run(
-                ["ip", "netns", "pids", namespace], capture_output=True, text=True
-            ).stdout.split()
-            for pid in pids:
-                try:
-                    os.kill(int(pid), signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-        for process in self._processes:
-            process.wait()
-            for stream in (process.stdout, process.stderr, process.stdin):
-                if stream is not None:
-                    stream.close()
-        for namespace in self._namespaces:
-            subprocess.run(["ip", "netns", "del", namespace], capture_output=True)
-        self._namespaces.clear()
-        self._processes.clear()
+        with _undisturbed():
+            for process in self._processes:
+                process.kill()  # one that has just started may not be in its namespace yet
+            _end(self._namespaces)
+            for process in self._processes:
+                process.wait()
+                for stream in (process.stdout, process.stderr, process.stdin):
+                    if stream is not None:
+                        with contextlib.suppress(BrokenPipeError):
+                            stream.close()
+            self._namespaces.clear()
+            self._processes.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -231,20 +290,3 @@ class Lab:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def lines_of(stream: IO[str], deadline: float) -> Any:
-    """Yield the lines of a process until a deadline on the monotonic clock."""
-    import selectors
-
-    selector = selectors.DefaultSelector()
-    selector.register(stream, selectors.EVENT_READ)
-    try:
-        while (left := deadline - time.monotonic()) > 0:
-            if selector.select(left):
-                line = stream.readline()
-                if not line:
-                    return
-                yield line
-    finally:
-        selector.close()

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import jsonschema
 import pytest
 
 from presence_core.codec.metadata import MAX_METADATA_BYTES, metadata_size
 from presence_core.identity.keyfile import write_mesh_key
 from presence_core.identity.mesh import MeshKey
-from presence_core.schema import json_schema
+from tests.network.host import PROGRAM, Host, online, whole
 from tests.network.lab import Lab, why_not
 
 _REASON = why_not()
@@ -28,102 +21,6 @@ pytestmark = [
     pytest.mark.network,
     pytest.mark.skipif(_REASON is not None, reason=str(_REASON)),
 ]
-
-PATIENCE = 60.0
-"""Seconds after which a test gives up waiting; never a bound that is asserted."""
-
-PROGRAM = [sys.executable, "-m", "presence_tui"]
-VALID = jsonschema.Draft202012Validator(json_schema())
-
-
-class Host:
-    """A ``presence-tui --json --watch`` on a host: what it has printed so far."""
-
-    def __init__(self, lab: Lab, number: int, home: Path, *options: str) -> None:
-        self.number = number
-        self.home = home
-        self.lines: list[dict[str, Any]] = []
-        self._arrived = threading.Condition()
-        command = [*PROGRAM, "--json", "--watch", "--home", str(home), "--name", f"h{number}"]
-        self.process = lab.popen(
-            number, [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        self._out = self.process.stdout
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        with contextlib.suppress(ValueError):
-            for text in self._out:
-                value = json.loads(text)
-                VALID.validate(value)
-                with self._arrived:
-                    self.lines.append(value)
-                    self._arrived.notify_all()
-
-    def until(
-        self, condition: Callable[[dict[str, Any]], bool], what: str, *, after: int = 0
-    ) -> dict[str, Any]:
-        """Wait for a line that fulfils a condition, from line number ``after`` on."""
-        deadline = time.monotonic() + PATIENCE
-        at = after
-        with self._arrived:
-            while True:
-                for line in self.lines[at:]:
-                    if condition(line):
-                        return line
-                at = len(self.lines)
-                left = deadline - time.monotonic()
-                if left <= 0 or not self._arrived.wait(left):
-                    raise AssertionError(f"h{self.number}: {what} never came: {self.lines[-3:]}")
-
-    def until_sees(self, *names: str, after: int = 0) -> dict[str, Any]:
-        """Wait for a snapshot (``--full``) that shows just these as online."""
-        return self.until(
-            lambda line: line["schema"] == "presence-graph/1" and online(line) == set(names),
-            f"a snapshot with {sorted(names)} online",
-            after=after,
-        )
-
-    def until_change(self, kind: str, *, after: int = 0) -> dict[str, Any]:
-        """Wait for a change of a kind."""
-        return self.until(lambda line: line.get("kind") == kind, kind, after=after)
-
-    def hears_nothing_of(self, kind: str, seconds: float, *, after: int) -> bool:
-        """Watch for so many seconds whether a change of a kind stays away."""
-
-        def came() -> bool:
-            return any(line.get("kind") == kind for line in self.lines[after:])
-
-        with self._arrived:
-            return not self._arrived.wait_for(came, seconds)
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal, and wait for the end."""
-        self.process.send_signal(number)
-        return int(self.process.wait(PATIENCE))
-
-
-def whole(graph: dict[str, Any], *, others: set[str]) -> bool:
-    """Whether a graph of three shows the others direct, and every link between them confirmed."""
-    return (
-        online(graph) == others
-        and all(p["presence"]["direct"] for p in graph["remotePeers"])
-        and len(graph["connections"]) == 3
-        and all(c["confirmed"] for c in graph["connections"].values())
-    )
-
-
-def online(graph: dict[str, Any]) -> set[str]:
-    return {p["deviceName"] for p in graph["remotePeers"] if p["presence"]["state"] == "online"}
-
-
-@pytest.fixture
-def mesh_file(tmp_path: Path) -> str:
-    path = tmp_path / "field.key"
-    write_mesh_key(path, MeshKey.generate("field"))
-    return str(path)
 
 
 @pytest.fixture

@@ -274,16 +274,19 @@ class Peering:
     def next_time(self, now: float) -> float:
         """When :meth:`due` may have somebody; infinity for never."""
         seeking, more = self._wishes(now, ahead=True)
-        times = [target.next_dial for target in self._candidates() if self._is_sought(target)]
-        soonest = float("inf")
-        if seeking:
-            soonest = min(times, default=float("inf"))
-            if not self._needy():
-                soonest = max(soonest, self._seek_at)
-        if more:
-            reach = [t.next_dial for t in self._candidates() if not self._is_sought(t)]
-            soonest = min(soonest, max(min(reach, default=float("inf")), self._top_up_at))
-        return soonest
+        sought = reached = float("inf")
+        for target in self._candidates():
+            at = max(target.next_dial, self._cool_until(target))
+            if self._is_sought(target):
+                sought = min(sought, at)
+            else:
+                reached = min(reached, at)
+        if not self._needy():
+            sought = max(sought, self._seek_at)
+        return min(
+            sought if seeking else float("inf"),
+            max(reached, self._top_up_at) if more else float("inf"),
+        )
 
     def untried(self) -> bool:
         """Whether somebody who may be out there has not been dialled even once."""
@@ -345,8 +348,12 @@ class Peering:
         return due
 
     def _cools(self, target: Target, now: float) -> bool:
+        return now < self._cool_until(target)
+
+    def _cool_until(self, target: Target) -> float:
+        """Until when nobody is dialled at a target: whoever is there has sent what does not hold."""
         key = target.peer_key
-        return key is not None and self._node.exchange.strikes.cooling(key, now)
+        return float("-inf") if key is None else self._node.exchange.strikes.cool_until(key)
 
     def _seekers(self) -> int:
         """How many look for somebody who is out of reach: all who are in reach, and we."""

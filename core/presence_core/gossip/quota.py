@@ -129,7 +129,11 @@ class Strikes:
         offender.closed += 1
         return True
 
+    def cool_until(self, key: bytes) -> float:
+        """Until when this peer is to be left alone; -inf if it never gave a reason."""
+        offender = self.offenders.get(key)
+        return float("-inf") if offender is None else offender.cool_until
+
     def cooling(self, key: bytes, now: float) -> bool:
         """Whether this peer is to be left alone for now."""
-        offender = self.offenders.get(key)
-        return offender is not None and now < offender.cool_until
+        return now < self.cool_until(key)

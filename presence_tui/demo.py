@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 QUIET_SECONDS = 15.0
 """Nobody leaves before: whoever opens the demo first sees the whole team."""
 
+MAX_LINKS = 3
+"""Fewer than in the field, so that a small team has peers that are several hops away too."""
+
 CHURN_SECONDS = (4.0, 9.0)
 AWAY_SECONDS = (5.0, 10.0)
 
@@ -116,6 +119,7 @@ class DemoMesh:
                 metadata=None if returns else metadata,
                 listen="127.0.0.1:0",
                 interfaces=(loopback_interface(),),
+                max_links=MAX_LINKS,
             )
         )
         await presence.start()

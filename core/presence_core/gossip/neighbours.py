@@ -26,8 +26,8 @@ class Slots:
 
     @classmethod
     def of(cls, links: int) -> Slots:
-        """Return the slots of an engine that is to hold so many links."""
-        return cls(dial=min(DIAL, links), accept=links)
+        """Return the slots of an engine that is to accept so many links; it dials fewer itself."""
+        return cls(dial=min(DIAL, max(1, links - 1)), accept=links)
 
 
 CROSSING_SECONDS = 5.0

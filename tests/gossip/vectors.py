@@ -8,7 +8,16 @@ from __future__ import annotations
 import hashlib
 
 from presence_core.codec import cbor
-from presence_core.gossip.messages import BodyChunk, BodyWant, Hello, Records
+from presence_core.gossip.messages import (
+    BodyChunk,
+    BodyWant,
+    Have,
+    Hello,
+    Peers,
+    Records,
+    Summary,
+    Want,
+)
 from presence_core.gossip.record import Body, Edge, sign_record
 from presence_core.gossip.table import Table
 from presence_core.identity.keys import Identity, peer_key_text, safety_number, short_id
@@ -58,6 +67,7 @@ def vectors() -> dict[str, str]:
         "noise psk": mesh.psk.hex(),
         "noise prologue": mesh.prologue.hex(),
         "advert tag, hour 497222": mesh.advert_tag(497_222).hex(),
+        "instance name of alice": mesh.instance_name(alice.peer_key, 1_790_000_000_000),
         "mesh id of the open mesh 'field'": MeshKey.from_name("field").mesh_id.hex(),
         "metadata body": metadata.hex(),
         "record": record.raw.hex(),
@@ -65,6 +75,12 @@ def vectors() -> dict[str, str]:
         "table root of this record alone": table.root().hex(),
         "Hello body": hello.encode().hex(),
         "Records body": Records(((0, record.raw),)).encode().hex(),
+        "Summary body (depth 0)": Summary(0, ((0, table.root()),)).encode().hex(),
+        "Summary body (the same here)": Summary(0, ()).encode().hex(),
+        "Summary body (depth 1)": Summary(1, tuple(table.digests())).encode().hex(),
+        "Have body": Have(((alice.peer_key[:8], record.hash[:4]),)).encode().hex(),
+        "Want body": Want((alice.peer_key[:8],)).encode().hex(),
+        "Peers body": Peers(((alice.peer_key, ("192.0.2.1:47700",)),)).encode().hex(),
         "BodyWant body": BodyWant(body.sha256, 0).encode().hex(),
         "BodyChunk body": BodyChunk(body.sha256, body.size, 0, metadata).encode().hex(),
         "Ping body (number 1)": cbor.encode([1, 1_790_000_000_000]).hex(),

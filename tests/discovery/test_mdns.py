@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from typing import Any, Self
@@ -31,6 +32,7 @@ class Finder:
         self.conditions: list[tuple[ConditionState, str | None, str | None]] = []
         settings: dict[str, Any] = {
             "mesh": mesh,
+            "instance": mesh.instance_name(os.urandom(32), port),
             "port": port,
             "interfaces": (loopback_name(),),
             "free_slots": 5,

@@ -74,8 +74,9 @@ class Told:
         )
 
     def link_up(self) -> None:
-        hello = Hello((1,), WALL * 1000, self.record(1).raw, bytes(8), 1)
-        assert self.node.link_up(5, self.key(1), LAN, hello, 0.0)
+        record = self.record(1)
+        hello = Hello((1,), WALL * 1000, record.raw, bytes(8), 1)
+        self.node.link_up(5, hello, record, 0.0, transport=LAN, dialled=True)
 
     def tell(self, *numbers: int, leaving: bool = False) -> None:
         for n in numbers:

@@ -1,8 +1,6 @@
-"""The node without sockets: two or more of them, and hands that carry their messages."""
+"""Two nodes without sockets: what they tell each other, and what they do not take."""
 
 from __future__ import annotations
-
-import random
 
 import pytest
 from hypothesis import given, settings
@@ -10,92 +8,13 @@ from hypothesis import strategies as st
 
 from presence_core.codec import cbor
 from presence_core.codec.metadata import MAX_METADATA_BYTES, encode_metadata, metadata_size
-from presence_core.engine.node import Hangup, Node, NodeProfile, Send
-from presence_core.gossip.messages import Hello, Records
+from presence_core.gossip.messages import Records
+from presence_core.gossip.quota import Offence
 from presence_core.gossip.record import sign_record
 from presence_core.handshake.events import ByeCode, MessageType
 from presence_core.identity.keys import Identity
 from presence_core.identity.mesh import MeshKey
-
-MESH = MeshKey.generate("test")
-WALL = 1_790_000_000_000
-
-
-class Field:
-    """Nodes, the links between them, and a clock in our hands."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-        self.nodes: dict[str, Node] = {}
-        self.identities: dict[str, Identity] = {}
-        self.ends: dict[tuple[str, int], tuple[str, int]] = {}
-        self.hung_up: list[tuple[str, ByeCode]] = []
-        self._next_link = 1
-
-    def add(self, name: str, identity: Identity | None = None, epoch: int = WALL) -> Node:
-        identity = identity or Identity.generate()
-        self.identities[name] = identity
-        node = self.nodes[name] = Node(
-            identity,
-            MESH,
-            NodeProfile(name, "Linux", "0"),
-            epoch=epoch,
-            now=self.now,
-            wall_ms=lambda: WALL + int(self.now * 1000),
-            rng=random.Random(7),
-        )
-        return node
-
-    def link(self, one: str, other: str) -> tuple[int, int]:
-        ends = (self._next_link, self._next_link + 1)
-        self._next_link += 2
-        a, b = self.nodes[one], self.nodes[other]
-        hello_a, hello_b = Hello.decode(a.hello()), Hello.decode(b.hello())
-        self.ends[one, ends[0]] = (other, ends[1])
-        self.ends[other, ends[1]] = (one, ends[0])
-        assert a.link_up(ends[0], b.key, 1, hello_b, self.now)
-        assert b.link_up(ends[1], a.key, 1, hello_a, self.now)
-        self.settle()
-        return ends
-
-    def cut(self, one: str, link: int) -> None:
-        other, far = self.ends.pop((one, link))
-        del self.ends[other, far]
-        self.nodes[one].link_down(link, self.now)
-        self.nodes[other].link_down(far, self.now)
-        self.settle()
-
-    def settle(self) -> None:
-        """Carry messages until there are none."""
-        busy = True
-        while busy:
-            busy = False
-            for name, node in self.nodes.items():
-                node.tick(self.now)
-                for item in node.take_output():
-                    busy = True
-                    self._carry(name, item)
-
-    def _carry(self, name: str, item: Send | Hangup) -> None:
-        if isinstance(item, Hangup):
-            self.hung_up.append((name, item.code))
-        elif (name, item.link) in self.ends:
-            other, far = self.ends[name, item.link]
-            self.nodes[other].message(far, item.type, item.body, self.now)
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass, as the nodes ask to be called."""
-        end = self.now + seconds
-        while (due := min(node.next_time() for node in self.nodes.values())) <= end:
-            self.now = max(self.now, due)
-            self.settle()
-        self.now = end
-        self.settle()
-
-
-def value_of(node: Node, peer: Node) -> bytes | None:
-    body = node.metadata.get(peer.key)
-    return None if body is None else body.value
+from tests.engine.field import MESH, WALL, Field, value_of
 
 
 @pytest.fixture
@@ -129,7 +48,7 @@ def test_metadata_of_every_size_arrives_before_and_after_the_link(field: Field, 
     bob.set_metadata(data[:-1] + b"y", field.now)
     field.wait(10)
     assert value_of(alice, bob) == data[:-1] + b"y"
-    assert not alice.awaits_bodies()
+    assert not alice.bodies.fetching()
 
 
 def test_metadata_that_is_taken_back_is_gone(field: Field) -> None:
@@ -191,27 +110,33 @@ def test_a_newer_record_of_our_own_key_makes_us_jump_above_it(field: Field) -> N
     assert entry.record.name == "alice"
 
 
-def test_a_record_that_cannot_be_verified_changes_nothing_and_ends_the_link(field: Field) -> None:
-    link, _ = field.link("alice", "bob")
-    alice = field.nodes["alice"]
-    carol = Identity.generate()
-    foreign = sign_record(carol, MeshKey.generate("x"), epoch=1, seq=1, issued_at=1, name="carol")
+def test_records_that_do_not_hold_change_nothing_and_on_repetition_end_the_link(
+    field: Field,
+) -> None:
+    field.link("alice", "bob")
+    alice, bob = field.nodes["alice"], field.nodes["bob"]
     root = alice.table.root()
-    alice.message(link, MessageType.RECORDS, Records(((0, foreign.raw),)).encode(), field.now)
+    carol = Identity.generate()
+    for number in range(3):
+        assert field.hung_up == []
+        foreign = sign_record(
+            carol, MeshKey.generate("x"), epoch=1, seq=number, issued_at=1, name="carol"
+        )
+        field.say("bob", "alice", MessageType.RECORDS, Records(((0, foreign.raw),)).encode())
+        field.settle()
+        assert alice.table.root() == root
+    assert field.hung_up == [("alice", ByeCode.LIMIT)]
+    assert alice.exchange.strikes.cooling(bob.key, field.now)
+    offender = alice.exchange.strikes.offenders[bob.key]
+    assert offender.counts == {Offence.INVALID: 3}
+    assert "signature" in offender.detail
+
+
+def test_a_message_that_breaks_the_protocol_ends_the_link(field: Field) -> None:
+    field.link("alice", "bob")
+    field.say("bob", "alice", MessageType.RECORDS, b"nonsense")
     field.settle()
-    assert alice.table.root() == root
-    assert ("alice", ByeCode.PROTOCOL) in field.hung_up
-
-
-def test_a_hello_with_somebody_elses_record_is_refused(field: Field) -> None:
-    field.add("carol")
-    alice, bob, carol = (field.nodes[name] for name in ("alice", "bob", "carol"))
-    hello = Hello.decode(carol.hello())
-    assert not alice.link_up(1, bob.key, 1, hello, field.now)
-    assert bob.key not in {link.key for link in alice.links.values()}
-    assert alice.take_output()[-1] == Hangup(
-        1, ByeCode.PROTOCOL, "Hello with a record of somebody else"
-    )
+    assert field.hung_up == [("alice", ByeCode.PROTOCOL)]
 
 
 def test_records_are_refreshed_before_they_expire_and_dropped_after(field: Field) -> None:

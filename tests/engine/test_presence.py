@@ -14,6 +14,7 @@ import pytest
 
 from presence_core.codec.metadata import MAX_METADATA_BYTES, MetadataError, metadata_size
 from presence_core.errors import EngineError
+from presence_core.gossip.neighbours import Slots
 from presence_core.identity.keyfile import HomeError
 from presence_core.identity.mesh import MeshKey
 from presence_core.model import (
@@ -51,6 +52,12 @@ def sees(graph: PresenceGraph, *, others: set[str]) -> bool:
     return online(graph) == others
 
 
+def sees_directly(graph: PresenceGraph, *, others: set[str]) -> bool:
+    """Whether it has a link to each; before that it may see them over others."""
+    direct = {p.device_name for p in graph.remote_peers if p.presence.direct}
+    return online(graph) == direct == others
+
+
 def condition(graph: PresenceGraph, source: str) -> ConditionState:
     return next(c.state for c in graph.conditions if c.source == source)
 
@@ -62,7 +69,7 @@ async def test_three_engines_find_each_other(tmp_path: Path, mesh: MeshKey) -> N
             (bob, {"alice", "carol"}),
             (carol, {"alice", "bob"}),
         ):
-            graph = await until(engine, partial(sees, others=others))
+            graph = await until(engine, partial(sees_directly, others=others))
             for peer in graph.remote_peers:
                 assert peer.presence.direct
                 assert peer.presence.hops == 1
@@ -343,17 +350,32 @@ async def test_an_observer_lives_on_when_its_handle_is_dropped(
         await asyncio.wait_for(arrived.wait(), 10)
 
 
-async def test_a_full_peer_says_so_on_both_sides(
+async def test_who_finds_no_room_anywhere_says_so(
     tmp_path: Path, mesh: MeshKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("presence_core.engine.admission.MAX_LINKS", 1)
+    monkeypatch.setattr(Slots, "of", lambda _links: Slots(dial=1, accept=1, spare=0))
     async with engines(tmp_path, mesh, "alice", "bob") as (alice, bob):
-        await until(alice, lambda g: "bob" in online(g))
-        await until(bob, lambda g: "alice" in online(g))
+        await until(alice, partial(sees_directly, others={"bob"}))
+        await until(bob, partial(sees_directly, others={"alice"}))
         async with Presence(config(tmp_path / "carol", mesh)) as carol:
-            for engine in (alice, bob, carol):
-                await until(engine, lambda g: condition(g, "neighbours") is ConditionState.WARNING)
+            await until(carol, lambda g: condition(g, "neighbours") is ConditionState.WARNING)
             assert not online(carol.graph)
+            for engine, other in ((alice, "bob"), (bob, "alice")):
+                assert sees_directly(engine.graph, others={other})
+
+
+async def test_in_a_full_mesh_a_newcomer_gets_the_place_of_a_link_that_is_not_missed(
+    tmp_path: Path, mesh: MeshKey
+) -> None:
+    names = ("alice", "bob", "carol")
+    async with engines(tmp_path, mesh, *names, max_links=2) as first:
+        for engine, name in zip(first, names, strict=True):
+            await until(engine, partial(sees_directly, others={*names} - {name}))
+        async with Presence(config(tmp_path / "dave", mesh, max_links=2)) as dave:
+            everybody = {*names, "dave"}
+            for engine, name in zip([*first, dave], [*names, "dave"], strict=True):
+                graph = await until(engine, partial(sees, others=everybody - {name}))
+                assert any(peer.presence.direct for peer in graph.remote_peers)
 
 
 async def test_a_static_address_is_dialled_and_a_dead_one_is_said(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from presence_core.engine.view import (
+    CONFIRM_SECONDS,
     FILL_SECONDS,
     LOOK_SECONDS,
     SETTLE_SECONDS,
@@ -26,11 +27,14 @@ def state_of(view: ViewKeeper) -> ViewState:
 
 
 def alone(known: int = 0) -> Sight:
-    return Sight(links=0, heard_at=float("-inf"), busy=False, known_peers=known)
+    never = float("-inf")
+    return Sight(links=0, heard_at=never, confirmed_at=never, busy=False, known_peers=known)
 
 
-def linked(heard_at: float, *, busy: bool = False) -> Sight:
-    return Sight(links=2, heard_at=heard_at, busy=busy, known_peers=2)
+def linked(heard_at: float, *, busy: bool = False, confirmed_at: float | None = None) -> Sight:
+    """See two neighbours; the table was confirmed when they were heard, if nothing else is said."""
+    confirmed = heard_at if confirmed_at is None else confirmed_at
+    return Sight(links=2, heard_at=heard_at, confirmed_at=confirmed, busy=busy, known_peers=2)
 
 
 def test_without_a_transport_the_view_is_blind_from_the_start() -> None:
@@ -94,3 +98,26 @@ def test_losing_the_last_link_is_blind_at_once(after: float) -> None:
     assert "last known" in (view.view.reason or "")
     view.assess(linked(200.0, busy=True), 200.0)
     assert state_of(view) is ViewState.FILLING
+
+
+def test_a_table_that_no_neighbour_confirms_for_long_is_stale_until_one_does() -> None:
+    view = keeper()
+    view.assess(linked(1.0), 1.0)
+    at = 1.0 + CONFIRM_SECONDS
+    view.assess(linked(at, confirmed_at=1.0), at)
+    assert state_of(view) is ViewState.CURRENT
+    assert view.assess(linked(at + 1, confirmed_at=1.0), at + 1)
+    assert state_of(view) is ViewState.STALE
+    assert "confirmed" in (view.view.reason or "")
+    view.assess(linked(at + 2), at + 2)
+    assert state_of(view) is ViewState.CURRENT
+
+
+def test_a_first_link_is_given_the_same_time_to_confirm_the_table() -> None:
+    view = keeper()
+    never = float("-inf")
+    view.assess(linked(1.0, confirmed_at=never), 1.0)
+    assert state_of(view) is ViewState.CURRENT
+    at = 2.0 + CONFIRM_SECONDS
+    view.assess(linked(at, confirmed_at=never), at)
+    assert state_of(view) is ViewState.STALE

@@ -197,14 +197,42 @@ def test_old_records_of_a_dropped_peer_are_replays_for_a_week() -> None:
 def test_peers_and_floors_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_module, "MAX_PEERS", 2)
     monkeypatch.setattr(table_module, "MAX_FLOORS", 1)
-    table = Table(OWN.peer_key)
+    table = Table(OWN.peer_key, keep=lambda _: True)
     assert table.accept(record(0), 0, 0, None) is Accepted.NEW
     assert table.accept(record(1), 0, 0, None) is Accepted.NEW
     assert table.accept(record(2), 0, 0, None) is Accepted.FULL
+    assert table.take_evicted() == []
     assert table.accept(record(1, seq=2), 0, 0, None) is Accepted.NEWER
     table.forget(PEERS[0].peer_key, 0)
     table.forget(PEERS[1].peer_key, 0)
     assert len(table._floors) == 1
+
+
+def test_in_a_full_table_the_newest_comer_that_is_not_to_be_kept_gives_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(table_module, "MAX_PEERS", 3)
+    kept = {PEERS[1].peer_key}
+    table = Table(OWN.peer_key, keep=kept.__contains__)
+    own = sign_record(OWN, MESH, epoch=1, seq=1, issued_at=1, name="own")
+    for item in (own, record(0), record(1)):
+        assert table.accept(item, 0, 0, None) is Accepted.NEW
+    assert table.accept(record(2), 0, 0, None) is Accepted.NEW
+    assert table.take_evicted() == [PEERS[0].peer_key]
+    assert table.take_evicted() == []
+    assert set(table.entries()) == {OWN.peer_key, PEERS[1].peer_key, PEERS[2].peer_key}
+    kept.add(PEERS[2].peer_key)
+    assert table.accept(record(0, seq=2), 0, 0, None) is Accepted.FULL
+
+
+def test_the_bytes_of_all_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(record(0).raw)
+    monkeypatch.setattr(table_module, "MAX_BYTES", 2 * size)
+    table = Table(OWN.peer_key)
+    for peer in (0, 1, 2):
+        assert table.accept(record(peer), 0, 0, None) is Accepted.NEW
+    assert set(table.entries()) == {PEERS[0].peer_key, PEERS[2].peer_key}
+    assert table._bytes == 2 * size
 
 
 def test_the_root_tells_different_tables_apart() -> None:

@@ -7,8 +7,6 @@ from presence_core.engine.targets import (
     ALL_FREE,
     CROSSING_SECONDS,
     MAX_TARGETS,
-    MEETING_SECONDS,
-    NEWCOMER_SECONDS,
     Target,
     Targets,
 )
@@ -41,38 +39,40 @@ def first(book: Targets) -> float:
 
 def test_of_two_that_are_alone_the_smaller_instance_dials_at_once_and_the_greater_waits() -> None:
     book = targets("m")
-    book.hint(hint("z"), 0.0, alone=True)
-    book.hint(hint("a"), 0.0, alone=True)
+    book.hint(hint("z"), 0.0, reach=0)
+    book.hint(hint("a"), 0.0, reach=0)
     assert names(due(book, 0.0)) == ["z"]
     assert CROSSING_SECONDS[0] <= first(book) <= CROSSING_SECONDS[1]
     assert names(due(book, 1.0)) == ["a"]
 
 
-def test_who_has_links_leaves_the_first_step_to_the_newcomer_and_meets_others_soon() -> None:
-    book = targets("a")
-    book.hint(hint("new", free=ALL_FREE), 0.0, alone=False)
-    assert NEWCOMER_SECONDS[0] <= first(book) <= NEWCOMER_SECONDS[1]
-    book = targets("a")
-    book.hint(hint("other half", free=2), 0.0, alone=False)
-    assert MEETING_SECONDS[0] <= first(book) <= MEETING_SECONDS[1]
+def test_a_mesh_meets_somebody_new_now_and_then_and_not_all_at_once() -> None:
+    for reach, latest in ((1, 0.2), (10, 0.5), (1_000, 2.0)):
+        waits = []
+        for seed in range(200):
+            book = Targets(random.Random(seed), "a")
+            book.hint(hint("new", free=ALL_FREE), 0.0, reach=reach)
+            waits.append(first(book))
+        assert 0.0 <= min(waits) < latest / 10
+        assert latest * 0.9 < max(waits) <= latest
 
 
 def test_a_newcomer_dials_those_that_have_links_at_once() -> None:
     book = targets("z")
-    book.hint(hint("a", free=2), 0.0, alone=True)
+    book.hint(hint("a", free=2), 0.0, reach=0)
     assert first(book) == 0.0
 
 
 def test_a_static_address_is_dialled_at_once() -> None:
-    for alone in (True, False):
+    for reach in (0, 9):
         book = targets("z")
-        book.hint(hint("a", "static"), 0.0, alone=alone)
+        book.hint(hint("a", "static"), 0.0, reach=reach)
         assert first(book) == 0.0
 
 
 def test_a_target_whose_peer_is_linked_is_not_missing() -> None:
     book = targets()
-    book.hint(hint("z"), 0.0, alone=True)
+    book.hint(hint("z"), 0.0, reach=0)
     book.bind("z", ALICE)
     assert due(book, 0.0, ALICE) == []
     assert names(due(book, 0.0)) == ["z"]
@@ -81,13 +81,13 @@ def test_a_target_whose_peer_is_linked_is_not_missing() -> None:
 def test_who_is_behind_an_advert_may_be_known_before_it() -> None:
     book = targets()
     book.bind("z", ALICE)
-    book.hint(hint("z"), 0.0, alone=True)
+    book.hint(hint("z"), 0.0, reach=0)
     assert due(book, 0.0, ALICE) == []
 
 
 def test_what_is_dialled_is_not_dialled_again_until_it_has_failed() -> None:
     book = targets()
-    book.hint(hint("z"), 0.0, alone=True)
+    book.hint(hint("z"), 0.0, reach=0)
     (target,) = due(book, 0.0)
     assert book.dialling() == 1
     assert due(book, 100.0) == []
@@ -100,7 +100,7 @@ def test_what_is_dialled_is_not_dialled_again_until_it_has_failed() -> None:
 def test_failures_back_off_up_to_a_limit_and_static_addresses_sooner() -> None:
     for source, limit in (("mdns", 30.0), ("static", 5.0)):
         book = targets("")
-        book.hint(hint("x", source), 0.0, alone=True)
+        book.hint(hint("x", source), 0.0, reach=0)
         now, pauses = 0.0, []
         for _ in range(14):
             (target,) = due(book, now)
@@ -127,7 +127,7 @@ def test_the_more_miss_a_peer_the_longer_each_may_wait_but_no_longer_than_two_se
     pauses = []
     for missed_by in (1, 10, 10_000):
         book = targets()
-        book.hint(hint("z"), 0.0, alone=True)
+        book.hint(hint("z"), 0.0, reach=0)
         book.bind("z", ALICE)
         book.missed(ALICE, 0.0, missed_by)
         assert first(book) <= 2.0
@@ -156,7 +156,7 @@ def test_a_lost_peer_that_is_in_reach_again_is_not_dialled_from_memory() -> None
 
 def test_a_peer_that_said_goodbye_is_not_dialled() -> None:
     book = targets()
-    book.hint(hint("z"), 0.0, alone=True)
+    book.hint(hint("z"), 0.0, reach=0)
     due(book, 0.0)
     book.bind("z", ALICE)
     book.succeeded("z")
@@ -167,7 +167,7 @@ def test_a_peer_that_said_goodbye_is_not_dialled() -> None:
 
 def test_a_static_address_is_kept_when_its_peer_leaves() -> None:
     book = targets()
-    book.hint(hint("host:1", "static"), 0.0, alone=True)
+    book.hint(hint("host:1", "static"), 0.0, reach=0)
     book.bind("host:1", ALICE)
     book.left(ALICE)
     assert first(book) == 0.0
@@ -175,9 +175,9 @@ def test_a_static_address_is_kept_when_its_peer_leaves() -> None:
 
 def test_a_flood_of_adverts_is_bounded_and_keeps_static_addresses() -> None:
     book = targets("")
-    book.hint(hint("host:1", "static"), 0.0, alone=True)
+    book.hint(hint("host:1", "static"), 0.0, reach=0)
     for number in range(MAX_TARGETS * 2):
-        book.hint(hint(f"fake{number}"), 0.0, alone=True)
+        book.hint(hint(f"fake{number}"), 0.0, reach=0)
         for target in due(book, 0.0):
             book.failed(target, 0.0)
     assert len(book._targets) <= MAX_TARGETS
@@ -196,7 +196,7 @@ def test_what_is_known_of_adverts_is_bounded() -> None:
 
 def test_a_withdrawn_advert_is_not_dialled_unless_its_peer_is_missed() -> None:
     book = targets()
-    book.hint(hint("z"), 0.0, alone=True)
+    book.hint(hint("z"), 0.0, reach=0)
     book.withdrawn("z")
     assert due(book, 0.0) == []
     book.bind("z", ALICE)
@@ -206,7 +206,7 @@ def test_a_withdrawn_advert_is_not_dialled_unless_its_peer_is_missed() -> None:
 
 def test_every_address_of_a_target_gets_its_turn_without_a_pause() -> None:
     book = targets("")
-    book.hint(DialHint("mdns", "x", (("192.0.2.1", 1), ("192.0.2.2", 2))), 0.0, alone=True)
+    book.hint(DialHint("mdns", "x", (("192.0.2.1", 1), ("192.0.2.2", 2))), 0.0, reach=0)
     (target,) = due(book, 0.0)
     assert target.address() == ("192.0.2.1", 1)
     book.failed(target, 0.0)
@@ -216,7 +216,7 @@ def test_every_address_of_a_target_gets_its_turn_without_a_pause() -> None:
 
 def test_a_first_dial_gives_way_to_somebody_from_there_who_is_shaking_hands() -> None:
     book = targets("")
-    book.hint(hint("x"), 0.0, alone=True)
+    book.hint(hint("x"), 0.0, reach=0)
     (target,) = book.missing(set())
     assert not book.give_way(target, {"192.0.2.9"}, 0.0)
     assert book.give_way(target, {"192.0.2.1"}, 0.0)

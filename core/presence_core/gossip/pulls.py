@@ -11,6 +11,7 @@ ANSWER_SECONDS = 1.0
 """How long a neighbour may take to send what it was asked for; then the next one is asked."""
 MAX_ASKED = 64
 """Records that are awaited of one neighbour at once: some 32 KiB."""
+MAX_LATE = 1_024
 MAX_OFFERED = 20_000
 """Records that one neighbour may offer and that wait to be asked for: a full table."""
 
@@ -29,6 +30,8 @@ class _Source:
 
     queue: dict[bytes, None] = field(default_factory=dict)
     asked: dict[bytes, float] = field(default_factory=dict)
+    late: dict[bytes, None] = field(default_factory=dict)
+    """What it did not send in time: if it comes after all, it has been asked for."""
 
 
 class Pulls:
@@ -71,7 +74,9 @@ class Pulls:
         Whoever offered the same version need not be asked any more.
         """
         source = self._sources.get(link)
-        solicited = source is not None and source.asked.pop(prefix, None) is not None
+        solicited = source is not None and (
+            source.asked.pop(prefix, None) is not None or source.late.pop(prefix, 0) is None
+        )
         wanted = self._wanted.get(prefix)
         if wanted is not None:
             if wanted.asked == link:
@@ -103,8 +108,8 @@ class Pulls:
         """Return what to ask for now, by link."""
         asks: list[tuple[int, list[bytes]]] = []
         for link, source in self._sources.items():
-            if source.asked:
-                self._pass_over_silent(link, source, now)
+            self._pass_over_silent(link, source, now)
+        for link, source in self._sources.items():
             if not source.queue or len(source.asked) >= MAX_ASKED:
                 continue
             prefixes = self._next_of(link, source, now)
@@ -116,6 +121,9 @@ class Pulls:
         late = [p for p, at in source.asked.items() if now - at >= ANSWER_SECONDS]
         for prefix in late:
             del source.asked[prefix]
+            if len(source.late) >= MAX_LATE:
+                del source.late[next(iter(source.late))]
+            source.late[prefix] = None
             self._forget_offer(link, prefix)
 
     def _next_of(self, link: int, source: _Source, now: float) -> list[bytes]:

@@ -28,6 +28,9 @@ COOL_DOWN = 30.0
 MAX_COOL_DOWN = 3_600.0
 MAX_OFFENDERS = 1_024
 
+_ROUNDING = 1e-6
+"""By how much a token may seem to be too small at the moment at which it is said to be there."""
+
 _KEEP = 4_096
 """Buckets above which those that are full again are looked for and forgotten."""
 
@@ -47,7 +50,7 @@ class Rates(Generic[K]):
     def take(self, key: K, now: float) -> bool:
         """Take one token, if there is one."""
         tokens = self._tokens(key, now)
-        if tokens < 1.0:
+        if tokens < 1.0 - _ROUNDING:
             return False
         if len(self._buckets) >= self._prune_at:
             self._prune(now)

@@ -59,7 +59,7 @@ class Spread:
             return
         queue.keys[key] = None
         at = now if urgent else now + self._rng.uniform(0.0, WINDOW)
-        if urgent or queue.flush_at == float("inf"):
+        if urgent or queue.flush_at > now + WINDOW:  # what waits for its turn keeps nobody waiting
             queue.flush_at = min(queue.flush_at, at)
 
     def known(self, link: int, key: bytes) -> None:

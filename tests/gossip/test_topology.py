@@ -454,4 +454,4 @@ def test_it_agrees_with_the_plain_search_whatever_happens(
             assert set(topology.edges_of(key)) == {edge for edge in edges if key in edge[:2]}
         for edge in before.keys() | edges.keys():
             assert topology.edge(edge) == edges.get(edge)
-        assert set(topology._edges) == set(edges)
+        assert set(topology._states) == set(edges)

@@ -5,6 +5,8 @@ Up to four wrong letters are always found.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import xor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +15,11 @@ if TYPE_CHECKING:
 _LETTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _VALUES = {letter: value for value, letter in enumerate(_LETTERS)}
 _GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+_FOLDS = tuple(
+    reduce(xor, (generator for bit, generator in enumerate(_GENERATORS) if top >> bit & 1), 0)
+    for top in range(32)
+)
+"""What the five bits that fall out at the top are folded back in as."""
 _CONSTANT = 0x2BC830A3
 _CHECKSUM_LETTERS = 6
 _MAX_LENGTH = 90
@@ -65,11 +72,7 @@ def _expand(hrp: str) -> list[int]:
 def _polymod(values: Iterable[int]) -> int:
     state = 1
     for value in values:
-        top = state >> 25
-        state = (state & 0x1FFFFFF) << 5 ^ value
-        for place, generator in enumerate(_GENERATORS):
-            if top >> place & 1:
-                state ^= generator
+        state = (state & 0x1FFFFFF) << 5 ^ value ^ _FOLDS[state >> 25]
     return state
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from presence_core.codec import cbor
@@ -15,6 +17,9 @@ ED25519 = -19
 """The algorithm Ed25519 of RFC 9864."""
 
 SIGNATURE_BYTES = 64
+
+_SIG_STRUCTURE = b"\x84" + cbor.encode("Signature1")
+"""The head of the list, and what it begins with."""
 
 
 class CoseError(ValueError):
@@ -31,8 +36,8 @@ class Sign1:
     signature: bytes
 
     def to_be_signed(self, external_aad: bytes) -> bytes:
-        """Return what the signature is over (Sig_structure, RFC 9052 §4.4)."""
-        return _sig_structure(self.protected_bytes, external_aad, self.payload)
+        """Return what the signature is over."""
+        return sig_structure(self.protected_bytes, external_aad, self.payload)
 
 
 def sign1(
@@ -47,7 +52,7 @@ def sign1(
     The labels of the header are unsigned. Raises CborError if it cannot be encoded.
     """
     header = cbor.encode(protected)
-    signature = sign(_sig_structure(header, external_aad, payload))
+    signature = sign(sig_structure(header, external_aad, payload))
     return cbor.encode([header, {}, payload, signature])
 
 
@@ -67,12 +72,16 @@ def parse_sign1(data: bytes, *, max_size: int) -> Sign1:
     return Sign1(protected, header, payload, signature)
 
 
-def _sig_structure(header: bytes, external_aad: bytes, payload: bytes) -> bytes:
-    return cbor.encode(["Signature1", header, external_aad, payload])
+def sig_structure(header: bytes, external_aad: bytes, payload: bytes) -> bytes:
+    """Return what is signed (RFC 9052 §4.4) under a header in its encoded form."""
+    parts = (header, external_aad, payload)
+    return _SIG_STRUCTURE + b"".join(map(cbor.encode_bytes, parts))
 
 
+@lru_cache(maxsize=16)
 def _parse_header(header: bytes) -> Mapping[int, Any]:
+    """Read a header; there are few different ones, each in thousands of messages."""
     protected = cbor.decode(header, max_size=1_024, max_depth=4, max_items=32)
     if not isinstance(protected, dict) or not all(isinstance(label, int) for label in protected):
         raise CoseError("the protected header is not a map of labels")
-    return protected
+    return MappingProxyType(protected)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from presence_core.codec import cbor, cose
 from presence_core.codec.cbor import CborError
@@ -22,6 +24,8 @@ MAX_LABEL_BYTES = 64
 LIFETIME_RANGE = (60, 86_400)
 
 _PROTECTED = {cose.ALG: cose.ED25519}
+_HEADER = cbor.encode(_PROTECTED)
+_WRONG_SIGNATURE = "the signature of the record is wrong, or for another mesh"
 _LEAVING = 1
 _UINT64 = 1 << 64
 
@@ -33,8 +37,7 @@ class RecordError(ValueError):
     """Bytes that are not a valid record of this mesh."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edge:
+class Edge(NamedTuple):
     """A link that a peer claims: to whom, over which transport, since when (Unix seconds)."""
 
     key: bytes
@@ -134,9 +137,46 @@ def sign_record(
 def parse_record(raw: bytes, mesh: MeshKey) -> Record:
     """Verify a record, then read it. Raises RecordError.
 
-    The signature comes first: nothing else in the record is looked at before it holds, but for
-    the key that it is checked against.
+    The signature comes first: nothing in a record is believed before it holds, but for the key
+    that it is checked against.
     """
+    usual = _usual(raw)
+    if usual is None:
+        return _parse_any(raw, mesh)
+    if not verify(*_signed(usual, external_aad(mesh))):
+        raise RecordError(_WRONG_SIGNATURE)
+    return usual[0]
+
+
+def parse_records(raws: Sequence[bytes], mesh: MeshKey) -> list[Record | RecordError]:
+    """Verify and read many records; return each, or what is wrong with it, in the same order.
+
+    The same as :func:`parse_record` for each of them, but step by step for all: so the caches of
+    the processor need not change between reading and verifying, which is a sixth of the time.
+    """
+    usual = [_usual(raw) for raw in raws]
+    aad = external_aad(mesh)
+    signed = [None if found is None else _signed(found, aad) for found in usual]
+    holds = [parts is not None and verify(*parts) for parts in signed]
+    return [
+        _outcome(raw, mesh)
+        if found is None
+        else found[0]
+        if good
+        else RecordError(_WRONG_SIGNATURE)
+        for raw, found, good in zip(raws, usual, holds, strict=True)
+    ]
+
+
+def _outcome(raw: bytes, mesh: MeshKey) -> Record | RecordError:
+    try:
+        return _parse_any(raw, mesh)
+    except RecordError as error:
+        return error
+
+
+def _parse_any(raw: bytes, mesh: MeshKey) -> Record:
+    """Read a record of whatever form, or say what is wrong with it."""
     try:
         signed = cose.parse_sign1(raw, max_size=MAX_RECORD)
         if signed.protected != _PROTECTED:
@@ -148,7 +188,7 @@ def parse_record(raw: bytes, mesh: MeshKey) -> Record:
     except (CoseError, CborError, KeyFormatError) as error:
         raise RecordError(f"malformed record: {error}") from None
     if not verify(key, signed.signature, signed.to_be_signed(external_aad(mesh))):
-        raise RecordError("the signature of the record is wrong, or for another mesh")
+        raise RecordError(_WRONG_SIGNATURE)
     flags = _uint(payload.get(_FLAGS, 0), "flags")
     return Record(
         key=key,
@@ -214,28 +254,161 @@ def _body(value: Any) -> Body | None:
     return Body(_bytes(value[0], 32, "the hash of a body"), size)
 
 
-def _peer_key(value: Any) -> bytes:
-    try:
-        return check_peer_key(_bytes(value, 32, "the key of an edge"))
-    except KeyFormatError as error:
-        raise RecordError(f"an edge leads nowhere: {error}") from None
-
-
 def _edges(value: Any, own: bytes) -> tuple[Edge, ...]:
     if not isinstance(value, list) or len(value) > MAX_EDGES:
         raise RecordError(f"the edges are not a list of at most {MAX_EDGES}")
-    edges: dict[tuple[bytes, int], Edge] = {}
-    for item in value:
-        if not isinstance(item, list) or len(item) != 3:
-            raise RecordError("an edge is not [key, transport, since]")
-        edge = Edge(
-            _peer_key(item[0]),
-            _uint(item[1], "the transport of an edge"),
-            _uint(item[2], "the beginning of an edge"),
-        )
-        if edge.key == own:
-            raise RecordError("an edge leads to the peer itself")
-        if (edge.key, edge.transport) in edges:
-            raise RecordError("an edge comes twice")
-        edges[edge.key, edge.transport] = edge
-    return tuple(edges.values())
+    edges = tuple(map(_edge, value))
+    ends = {(edge.key, edge.transport) for edge in edges}
+    if len(ends) != len(edges):
+        raise RecordError("an edge comes twice")
+    if any(edge.key == own for edge in edges):
+        raise RecordError("an edge leads to the peer itself")
+    return edges
+
+
+def _edge(item: Any) -> Edge:
+    if not isinstance(item, list) or len(item) != 3:
+        raise RecordError("an edge is not [key, transport, since]")
+    key, transport, since = item
+    try:
+        check_peer_key(_bytes(key, 32, "the key of an edge"))
+    except KeyFormatError as error:
+        raise RecordError(f"an edge leads nowhere: {error}") from None
+    return Edge(
+        key,
+        _uint(transport, "the transport of an edge"),
+        _uint(since, "the beginning of an edge"),
+    )
+
+
+# -- the usual form, at once
+#
+# A first sync brings ten thousand records, and to read each item by item costs half as much as its
+# signature. Nearly all have one form: no keys of a later version, known transports, times of this
+# century. Such a record is taken apart here by two patterns and one structure, which match only
+# what _parse_any accepts, and with the same outcome (a test holds the two beside each other).
+# Whatever is not that, valid or not, is left to _parse_any; it has the words for what is wrong.
+
+_NUMBER = rb"([\x00-\x17]|\x18[\x18-\xff]|\x19[\x01-\xff].|\x1a(?!\x00{2}).{4}|\x1b(?!\x00{4}).{8})"
+_NAMED_BODY = rb"\x82\x58\x20(.{32})" + _NUMBER
+_BEGIN = re.compile(
+    rb"\x84%b\xa0(\x58[\x18-\xff]|\x59[\x01-\xff].)([\xa7-\xac])"
+    rb"\x01\x58\x20(.{32})\x02%b\x03%b\x04%b\x05%b\x06"
+    % (re.escape(cbor.encode_bytes(_HEADER)), *(_NUMBER,) * 4),
+    re.DOTALL,
+)
+"""Header, head of the payload, number of entries, key, four numbers: all before the name."""
+_MIDDLE = re.compile(
+    rb"(?:\x09%b)?(?:\x0a%b)?\x0b([\x80-\x97]|\x98[\x18-\x40])" % ((_NAMED_BODY,) * 2), re.DOTALL
+)
+"""What follows the texts, up to the number of edges."""
+_USUAL_EDGE = struct.Struct(">3s32sBBI")
+_SIGNATURE_HEAD = b"\x58\x40"
+
+
+class _UnusualError(ValueError):
+    """A record that is not of the usual form."""
+
+
+_Usual = tuple[Record, bytes]
+"""A record whose signature is yet to be checked, and its payload."""
+
+
+def _usual(raw: bytes) -> _Usual | None:
+    """Read a record of the usual form; None: it is another, or something is wrong with it."""
+    try:
+        return _read_usual(raw)
+    except (ValueError, IndexError):
+        return None
+
+
+def _signed(usual: _Usual, aad: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return who must have signed a record, the signature, and what it is over."""
+    record, payload = usual
+    signature = record.raw[-cose.SIGNATURE_BYTES :]
+    return record.key, signature, cose.sig_structure(_HEADER, aad, payload)
+
+
+def _read_usual(raw: bytes) -> _Usual:
+    """Raises ValueError or IndexError for what is not of the usual form."""
+    begin = _BEGIN.match(raw)
+    end = len(raw) - cose.SIGNATURE_BYTES - len(_SIGNATURE_HEAD)
+    if begin is None or len(raw) > MAX_RECORD or not raw.startswith(_SIGNATURE_HEAD, end):
+        raise _UnusualError
+    head, entries, key, epoch, seq, issued_at, lifetime = begin.groups()
+    payload = raw[begin.start(2) : end]
+    name, at = _usual_text(raw, begin.end(), MAX_NAME_BYTES)
+    os = version = None
+    if raw[at] == _OS:
+        os, at = _usual_text(raw, at + 1, MAX_LABEL_BYTES)
+    if raw[at] == _VERSION:
+        version, at = _usual_text(raw, at + 1, MAX_LABEL_BYTES)
+    middle = _MIDDLE.match(raw, at)
+    if middle is None:
+        raise _UnusualError
+    metadata, token = _usual_body(middle, 1), _usual_body(middle, 3)
+    listed_at = middle.end()
+    listed_end = listed_at + _number(middle[5], 0x80) * _USUAL_EDGE.size
+    flags = raw[listed_end + 1] if raw[listed_end] == _FLAGS and listed_end < end else None
+    given = sum(value is not None for value in (os, version, metadata, token, flags))
+    if (
+        listed_end + 2 * (flags is not None) != end
+        or (flags or 0) > 23
+        or _number(head, 0x40) != len(payload)
+        or entries[0] != 0xA7 + given
+    ):
+        raise _UnusualError
+    record = Record(
+        key=check_peer_key(key),
+        epoch=_number(epoch),
+        seq=_number(seq),
+        issued_at=_number(issued_at),
+        lifetime=_lifetime(_number(lifetime)),
+        name=name,
+        os=os,
+        version=version,
+        metadata=metadata,
+        token=token,
+        edges=_usual_edges(raw[listed_at:listed_end], key),
+        leaving=bool((flags or 0) & _LEAVING),
+        raw=raw,
+        hash=hashlib.sha256(raw).digest(),
+    )
+    return record, payload
+
+
+def _number(encoded: bytes, major: int = 0) -> int:
+    """Return the argument of a head that a pattern has found to be well formed."""
+    return encoded[0] - major if len(encoded) == 1 else int.from_bytes(encoded[1:], "big")
+
+
+def _usual_text(raw: bytes, at: int, limit: int) -> tuple[str, int]:
+    length = raw[at] - 0x60
+    at += 1
+    if length == 24:
+        length = raw[at]
+        at += 1
+        if length < 24:
+            raise _UnusualError
+    elif not 0 <= length < 24:
+        raise _UnusualError
+    if length > limit:
+        raise _UnusualError
+    return raw[at : at + length].decode(), at + length
+
+
+def _usual_body(middle: re.Match[bytes], group: int) -> Body | None:
+    return None if middle[group] is None else _body([middle[group], _number(middle[group + 1])])
+
+
+def _usual_edges(listed: bytes, own: bytes) -> tuple[Edge, ...]:
+    edges = []
+    others = set()
+    for head, key, transport, since_head, since in _USUAL_EDGE.iter_unpack(listed):
+        if head != b"\x83\x58\x20" or transport > 23 or since_head != 0x1A or since < 1 << 16:
+            raise _UnusualError
+        edges.append(Edge(check_peer_key(key), transport, since))
+        others.add(key)
+    if len(others) != len(edges) or own in others:
+        raise _UnusualError  # also where two transports lead to one peer
+    return tuple(edges)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,8 +22,7 @@ _Pair = tuple[bytes, bytes]
 _FAR = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(NamedTuple):
     """The shortest confirmed way to a peer.
 
     ``via`` are the own neighbours that stand at the beginning of a shortest way, sorted; a
@@ -34,8 +33,7 @@ class Way:
     via: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeState:
+class EdgeState(NamedTuple):
     """An edge that somebody stands by: since when (Unix seconds), and whether both ends do."""
 
     since: int
@@ -48,16 +46,6 @@ class Settled:
 
     peers: set[bytes]
     edges: set[EdgeKey]
-
-
-@dataclass(slots=True, eq=False)
-class _Held:
-    """What its ends claim of an edge, and what was settled last."""
-
-    low: int | None = None
-    """Since when the smaller key lists it; None: it does not."""
-    high: int | None = None
-    state: EdgeState | None = None
 
 
 def edge_key(a: bytes, b: bytes, transport: int) -> EdgeKey:
@@ -78,7 +66,11 @@ class Topology:
         self._own_key = own
         self._own: dict[EdgeKey, int] = {}
         self._listed: dict[bytes, tuple[Edge, ...]] = {}
-        self._edges: dict[EdgeKey, _Held] = {}
+        self._low: dict[EdgeKey, int] = {}
+        """Since when the smaller key lists an edge, by its newest record."""
+        self._high: dict[EdgeKey, int] = {}
+        self._states: dict[EdgeKey, EdgeState] = {}
+        """As they were settled last."""
         self._of: dict[bytes, dict[EdgeKey, None]] = {}
         self._near: dict[bytes, dict[bytes, int]] = {}
         """How many confirmed edges, over different transports, there are between two peers."""
@@ -101,29 +93,20 @@ class Topology:
             self._listed[key] = listed
         else:
             del self._listed[key]
-        new = _named(key, listed)
-        for edge in _named(key, before):
-            if edge not in new:
-                self._say(edge, key, None)
+        new, old = _named(key, listed), _named(key, before)
+        for edge in old.keys() - new.keys():
+            del (self._low if edge[0] == key else self._high)[edge]
+            self._dirty.add(edge)
         for edge, since in new.items():
-            self._say(edge, key, since)
-
-    def _say(self, edge: EdgeKey, key: bytes, since: int | None) -> None:
-        held = self._edges.get(edge)
-        if held is None:
-            held = self._edges[edge] = _Held()
-        if key == edge[0]:
-            held.low = since
-        else:
-            held.high = since
-        self._dirty.add(edge)
+            if old.get(edge) != since:
+                (self._low if edge[0] == key else self._high)[edge] = since
+                self._dirty.add(edge)
 
     def own_links(self, links: Mapping[EdgeKey, int]) -> None:
         """Take our own live links as they are now, each with since when (Unix seconds) it is."""
         before, self._own = self._own, dict(links)
         for edge in before.keys() | links.keys():
             if before.get(edge) != links.get(edge):
-                self._edges.setdefault(edge, _Held())
                 self._dirty.add(edge)
 
     def settle(self) -> Settled:
@@ -140,36 +123,37 @@ class Topology:
 
     def _settle_edge(self, edge: EdgeKey, settled: Settled, pairs: dict[_Pair, bool]) -> None:
         """Bring one edge up to date; note for its ends whether they were linked before."""
-        held = self._edges[edge]
-        old, new = held.state, self._state(edge, held)
-        if new is None:
-            del self._edges[edge]
+        old, new = self._states.get(edge), self._state(edge)
         if old == new:
             return
-        held.state = new
         low, high, _ = edge
         settled.edges.add(edge)
-        settled.peers.update((low, high))
-        if old is None:
-            self._of.setdefault(low, {})[edge] = None
-            self._of.setdefault(high, {})[edge] = None
-        elif new is None:
+        settled.peers.add(low)
+        settled.peers.add(high)
+        if new is None:
+            del self._states[edge]
             self._forget(low, edge)
             self._forget(high, edge)
+        else:
+            self._states[edge] = new
+            if old is None:
+                self._of.setdefault(low, {})[edge] = None
+                self._of.setdefault(high, {})[edge] = None
         was, now = old is not None and old.confirmed, new is not None and new.confirmed
         if was is not now:
             pairs.setdefault((low, high), self._linked((low, high)))
             self._count(low, high, 1 if now else -1)
             self._count(high, low, 1 if now else -1)
 
-    def _state(self, edge: EdgeKey, held: _Held) -> EdgeState | None:
+    def _state(self, edge: EdgeKey) -> EdgeState | None:
         own = self._own.get(edge)
         if own is not None:
             return EdgeState(own, confirmed=True)
-        if held.low is None or held.high is None:
-            since = held.high if held.low is None else held.low
+        low, high = self._low.get(edge), self._high.get(edge)
+        if low is None or high is None:
+            since = high if low is None else low
             return None if since is None else EdgeState(since, confirmed=False)
-        return EdgeState(max(held.low, held.high), confirmed=True)
+        return EdgeState(max(low, high), confirmed=True)
 
     def _forget(self, key: bytes, edge: EdgeKey) -> None:
         edges = self._of[key]
@@ -284,12 +268,14 @@ class Topology:
     def _via(self, key: bytes, hop: int) -> tuple[bytes, ...]:
         if hop == 1:
             return (key,)
-        before = {
-            self._ways[other].via for other in self._near[key] if self._hops.get(other) == hop - 1
-        }
-        if len(before) == 1:
-            return before.pop()
-        return tuple(sorted(set().union(*before)))
+        hops, ways = self._hops, self._ways
+        found: set[tuple[bytes, ...]] = set()
+        for other in self._near[key]:
+            if hops.get(other) == hop - 1:
+                found.add(ways[other].via)
+        if len(found) == 1:
+            return found.pop()
+        return tuple(sorted(set().union(*found)))
 
     # -- what there is, as of the last settle
 
@@ -311,8 +297,7 @@ class Topology:
 
     def edge(self, edge: EdgeKey) -> EdgeState | None:
         """Return how an edge stands; None when neither end lists it."""
-        held = self._edges.get(edge)
-        return None if held is None else held.state
+        return self._states.get(edge)
 
     def edges_of(self, key: bytes) -> Iterable[EdgeKey]:
         """Return the edges of a peer, also those that only the other end lists."""
@@ -321,5 +306,7 @@ class Topology:
 
 def _named(key: bytes, edges: tuple[Edge, ...]) -> dict[EdgeKey, int]:
     return {
-        edge_key(key, edge.key, edge.transport): edge.since for edge in edges if edge.key != key
+        (key, other, transport) if key < other else (other, key, transport): since
+        for other, transport, since in edges
+        if other != key
     }

@@ -14,17 +14,30 @@ from presence_core.codec import bech32m
 KEY_BYTES = 32
 
 _P = 2**255 - 19
-_SMALL_ORDER_Y = frozenset(
-    {
-        0,
-        1,
-        _P - 1,
-        2707385501144840649318225287225658788936804267575313519463743609750303402022,
-        55188659117513257062467267217118295137698188065244968500265048394206261417927,
-    }
+_SMALL_ORDER_Y = (
+    0,
+    1,
+    _P - 1,
+    2707385501144840649318225287225658788936804267575313519463743609750303402022,
+    55188659117513257062467267217118295137698188065244968500265048394206261417927,
 )
 """The y coordinates of the eight points whose order divides 8. Under such a key the library
 accepts constant signatures, so anybody could speak for such a "peer"."""
+
+
+def _encodings(y: int) -> tuple[bytes, bytes]:
+    """Return both keys with this y coordinate: the highest bit is the sign of x (RFC 8032)."""
+    return y.to_bytes(KEY_BYTES, "little"), (y | 1 << 255).to_bytes(KEY_BYTES, "little")
+
+
+_REFUSED = {
+    key: "is not in canonical form" for y in range(_P, 1 << 255) for key in _encodings(y)
+} | {
+    key: "is of small order: anybody could sign for it"
+    for y in _SMALL_ORDER_Y
+    for key in _encodings(y)
+}
+"""All 48 keys that are refused, and why: each edge of each record is looked up here."""
 
 _SAFETY_ROUNDS = 5_200
 """As in Signal's fingerprints: about 112 bits for each half."""
@@ -38,11 +51,8 @@ def check_peer_key(key: bytes) -> bytes:
     """Return the key if it can be one; KeyFormatError if non-canonical or of small order."""
     if len(key) != KEY_BYTES:
         raise KeyFormatError(f"a peer key has {KEY_BYTES} bytes, not {len(key)}")
-    y = int.from_bytes(key, "little") & ((1 << 255) - 1)
-    if y >= _P:
-        raise KeyFormatError("the peer key is not in canonical form")
-    if y in _SMALL_ORDER_Y:
-        raise KeyFormatError("the peer key is of small order: anybody could sign for it")
+    if key in _REFUSED:
+        raise KeyFormatError(f"the peer key {_REFUSED[key]}")
     return key
 
 

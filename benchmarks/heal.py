@@ -36,6 +36,7 @@ from benchmarks.hosts import (
     Zenoh,
     available,
     cell,
+    ours_alone,
     run,
     running,
 )
@@ -125,19 +126,21 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--short", action="store_true", help="six hosts, ours alone")
+    ours_alone(parser)
     parser.add_argument("--hosts", type=int, help="hosts to cut and to mute one of (30)")
     parser.add_argument("--only", choices=("cut", "loss"), help="one half of it")
     options = parser.parse_args()
     hosts = options.hosts or (6 if options.short else 30)
     lossy = min(hosts, 20)
-    cut_seconds, mute_seconds, loss_seconds = (8, 7, 5) if options.short else (60, 30, 60)
-    kinds = available(Ours, *(() if options.short else (Serf, SerfJoined, Zenoh)))
+    cut_seconds, mute_seconds, loss_seconds = (8, 0, 4) if options.short else (60, 30, 60)
+    alone = options.short or options.ours
+    kinds = available(Ours, *(() if alone else (Serf, SerfJoined, Zenoh)))
     rest = 0.0 if options.short else REST
     if options.short:
         print("(without rest in between, publishing is slowed: this shows that it runs, no more)")
     if options.only != "loss":
-        print(f"{hosts} hosts on one segment; cut in halves {cut_seconds} s, one muted "
-              f"{mute_seconds} s")  # fmt: skip
+        muted = f", one muted {mute_seconds} s" if mute_seconds else ""
+        print(f"{hosts} hosts on one segment; cut in halves {cut_seconds} s{muted}")
         print(f"{'':18}| cut: noticed  believed  healed   told  view "
               "| mute: lost  believed   back  own view")  # fmt: skip
         for kind in kinds:
@@ -162,6 +165,8 @@ def _faults(kind: Kind, hosts: int, rest: float, cut_seconds: float, mute_second
             return "never saw all of them"
         time.sleep(rest)
         halves = cut(fleet, cut_seconds)
+        if not mute_seconds:
+            return halves
         time.sleep(rest)
         return f"{halves} |{mute(fleet, mute_seconds)}"
 

@@ -31,6 +31,7 @@ from benchmarks.hosts import (
     Serf,
     available,
     cell,
+    ours_alone,
     run,
     running,
 )
@@ -78,6 +79,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--short", action="store_true", help="eight hosts, ours alone")
+    ours_alone(parser)
     parser.add_argument("--hosts", type=int, help="number of hosts (30)")
     options = parser.parse_args()
     hosts = options.hosts or (8 if options.short else 30)
@@ -86,7 +88,7 @@ def main() -> None:
     measure(Ours, hosts, 3)
     if not options.short:
         measure(Ours, hosts, 1)
-        for kind in available(Serf):
+        for kind in () if options.ours else available(Serf):
             measure(kind, hosts, 1)
 
 

@@ -7,6 +7,7 @@ environment of their own, ``.venv-peers`` (``make .venv-peers``), and never in t
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import subprocess
@@ -270,6 +271,12 @@ def available(*kinds: Kind) -> list[Kind]:
     return there
 
 
+def _complain(count: int, nodes: list[Node]) -> None:
+    seen = ", ".join(f"{node.host}: {node.sees} {node.view}".strip() for node in nodes)
+    print(f"{nodes[0].title.strip()}: not all see {count} ({seen}); the first said last: "
+          f"{nodes[0].said[-3:]}", flush=True)  # fmt: skip
+
+
 class Fleet:
     """A lab with a node of one kind on every host."""
 
@@ -308,9 +315,8 @@ class Fleet:
         while not all(sure(node) for node in nodes):
             for node in nodes:
                 if not node.wait(sure, end - time.monotonic()):
-                    seen = {other.host: other.sees for other in nodes if not sure(other)}
-                    title, last = node.title.strip(), node.said[-3:]
-                    print(f"{title}: not all see {count}: {seen}; host {node.host} said: {last}")
+                    if patience:
+                        _complain(count, [other for other in nodes if not sure(other)])
                     return None
         return max(node.changed_at for node in nodes)
 
@@ -335,6 +341,11 @@ def running(kind: Kind, hosts: int, **lab_options: Any) -> Iterator[Fleet]:
     with tempfile.TemporaryDirectory() as folder, Lab(hosts, **lab_options) as lab:
         write_mesh_key(Path(folder) / "mesh.key", MeshKey.generate("bench"))
         yield Fleet(lab, kind, Path(folder))
+
+
+def ours_alone(parser: argparse.ArgumentParser) -> None:
+    """Let the peers be left out: for one who works on ours."""
+    parser.add_argument("--ours", action="store_true", help="ours alone")
 
 
 def cell(value: float | None, width: int = 9) -> str:

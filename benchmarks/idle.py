@@ -29,6 +29,7 @@ from benchmarks.hosts import (
     SerfJoined,
     Zenoh,
     available,
+    ours_alone,
     run,
     running,
 )
@@ -75,14 +76,18 @@ def measure(kind: Kind, hosts: int, rest: float, seconds: float) -> list[float]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--short", action="store_true", help="four hosts, some seconds")
+    parser.add_argument("--short", action="store_true", help="three hosts, some seconds")
+    ours_alone(parser)
     parser.add_argument("--hosts", type=int, help="number of hosts (30)")
     parser.add_argument("--seconds", type=float, help="how long to look (120)")
     options = parser.parse_args()
-    hosts = options.hosts or (4 if options.short else 30)
-    seconds = options.seconds or (3 if options.short else 120)
-    rest = 1 if options.short else 30
-    kinds = available(Ours, Serf, *(() if options.short else (SerfJoined, Zenoh, Reticulum)))
+    hosts = options.hosts or (3 if options.short else 30)
+    seconds = options.seconds or (2 if options.short else 120)
+    rest = 0 if options.short else 30
+    peers = (
+        () if options.ours else (Serf,) if options.short else (Serf, SerfJoined, Zenoh, Reticulum)
+    )
+    kinds = available(Ours, *peers)
     print(f"{hosts} hosts, over {seconds:.0f} s after {rest} s of rest, a node:")
     if options.short:
         print("(so soon after the start nothing is at rest yet: this shows that it runs, no more)")
@@ -91,7 +96,7 @@ def main() -> None:
     for kind in kinds:
         figures[kind] = measure(kind, hosts, rest, seconds)
         print(_line(kind.title, figures[kind]), flush=True)
-    for kind in () if options.short else (Bare, BareCrypto):
+    for kind in () if options.short or options.ours else (Bare, BareCrypto):
         print(_line(kind.title, measure(kind, hosts, 1, 5)), flush=True)
     for kind in kinds[1:]:
         ratios = [

@@ -74,7 +74,7 @@ async def engine(args: argparse.Namespace) -> AsyncIterator[Presence]:
 
     What keeps it from running becomes a CommandError.
     """
-    from presence_core.codec.metadata import MetadataError  # these load cryptography
+    from presence_core.codec.metadata import MetadataError  # these load cryptography and cbor2
     from presence_core.errors import EngineError
     from presence_core.identity.keyfile import HomeError
 

@@ -1,8 +1,8 @@
 """Deterministic CBOR (RFC 8949 §4.2.1), strict on the way in and on the way out.
 
-Decoders that can be had are lenient: they take trailing bytes, tags, unsorted and duplicate keys,
-and long forms of short numbers. This one reads and checks in one pass; what it accepts has exactly
-one encoding.
+``cbor2.loads`` is lenient: it takes trailing bytes, tags, unsorted and duplicate keys, and long
+forms of short numbers. So everything that comes in is scanned here first; what passes the scan has
+exactly one encoding.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
+import cbor2
+
 MAX_DEPTH = 16
 MAX_ITEMS = 65_536
 
 _SIMPLE = {False: b"\xf4", True: b"\xf5", None: b"\xf6"}
-_SIMPLES = {0xF4: False, 0xF5: True, 0xF6: None}
-_FLOATS = {0xF9: struct.Struct(">e"), 0xFA: struct.Struct(">f"), 0xFB: struct.Struct(">d")}
 
 
 class CborError(ValueError):
@@ -74,7 +74,7 @@ def _scalar(value: Any) -> bytes | None:
         case float():
             return _float(value)
         case bytes():
-            return encode_bytes(value)
+            return _head(2, len(value)) + value
         case str():
             return _text(value)
     return None
@@ -128,133 +128,111 @@ def decode(
     """
     if len(data) > max_size:
         raise CborError(f"{len(data)} bytes are more than the {max_size} allowed")
-    if max_items < 1:
-        raise CborError("too many items")
-    try:
-        value, end = _Reader(bytes(data), max_depth, max_items).item(0, max_depth)
-    except IndexError:
-        raise CborError("ends too early") from None
+    end = _Scan(data, max_depth, max_items).scan()
     if end != len(data):
         raise CborError(f"{len(data) - end} bytes follow the item")
-    return value
+    try:
+        return cbor2.loads(data)
+    except (cbor2.CBORDecodeError, ValueError) as error:
+        raise CborError(f"not decodable: {error}") from None
 
 
-class _Reader:
-    """Reads and checks in one pass.
-
-    An index beyond the end is an IndexError of Python's. Recursion is as deep as ``max_depth`` at
-    most. Room is made for what an item claims to hold only when there are bytes for it.
-    """
-
-    __slots__ = ("_data", "_left", "_max_depth", "_size")
+class _Scan:
+    """One pass over the bytes, without recursion: a stack of what is still open."""
 
     def __init__(self, data: bytes, max_depth: int, max_items: int) -> None:
         self._data = data
-        self._size = len(data)
         self._max_depth = max_depth
-        self._left = max_items - 1
+        self._left = max_items
 
-    def item(self, at: int, levels: int) -> tuple[Any, int]:
-        """Read the item that begins there, with so many levels in it; return where it ends, too.
+    def scan(self) -> int:
+        """Check one item; return where it ends."""
+        # An open array or map: items to come, whether it is a map, the last key, the keys' kind.
+        stack: list[list[Any]] = []
+        at = 0
+        while True:
+            at = self._item(at, stack)
+            while stack and stack[-1][0] == 0:
+                stack.pop()
+            if not stack:
+                return at
 
-        The order of the cases is how often they come: this is what the first sync of a big mesh
-        does most, beside checking signatures.
-        """
-        data = self._data
-        head = data[at]
-        at += 1
-        if head < 24:
-            return head, at
-        if head >= 0xC0:
-            return self._simple(head, at)
-        argument = head & 31
-        if argument == 24:
-            argument = data[at]
-            at += 1
-            if argument < 24:
-                raise CborError("a number is written longer than it needs to be")
-        elif argument > 24:
-            argument, at = self._long(argument, at)
-        if head < 0x20:
-            return argument, at
-        if head >= 0x80:
-            return self._container(head, argument, at, levels)
-        if head < 0x40:
-            return -1 - argument, at
-        end = at + argument
-        if end > self._size:
-            raise CborError("ends in the middle of a string")
-        if head < 0x60:
-            return data[at:end], end
+    def _item(self, at: int, stack: list[list[Any]]) -> int:
+        self._left -= 1
+        if self._left < 0:
+            raise CborError("too many items")
+        start = at
+        major, argument, at = self._read_head(at)
+        is_key = bool(stack) and stack[-1][1] and stack[-1][0] % 2 == 0
+        if stack:
+            stack[-1][0] -= 1
+        if major in (2, 3):
+            end = at + argument
+            if end > len(self._data):
+                raise CborError("ends in the middle of a string")
+            if major == 3:
+                self._check_utf8(at, end)
+            at = end
+        elif major in (4, 5):
+            self._open(stack, argument * (major - 3), is_map=major == 5, at=at)
+        if is_key:
+            self._check_key(stack[-1] if major < 4 else None, major, self._data[start:at])
+        return at
+
+    def _open(self, stack: list[list[Any]], items: int, *, is_map: bool, at: int) -> None:
+        if len(stack) >= self._max_depth:
+            raise CborError(f"nested deeper than {self._max_depth}")
+        if items > len(self._data) - at:
+            raise CborError("claims more items than there are bytes")
+        stack.append([items, is_map, b"", None])
+
+    def _check_key(self, container: list[Any] | None, major: int, key: bytes) -> None:
+        if container is None or major not in (0, 3):
+            raise CborError("a key of a map is neither text nor an unsigned integer")
+        if container[3] not in (None, major):
+            raise CborError("a map mixes kinds of keys")
+        if container[3] is not None and key <= container[2]:
+            raise CborError("the keys of a map are not sorted, or one comes twice")
+        container[2], container[3] = key, major
+
+    def _check_utf8(self, start: int, end: int) -> None:
         try:
-            return data[at:end].decode(), end
+            self._data[start:end].decode()
         except UnicodeDecodeError:
             raise CborError("a text is not valid UTF-8") from None
 
-    def _container(self, head: int, argument: int, at: int, levels: int) -> tuple[Any, int]:
-        items = argument if head < 0xA0 else 2 * argument
-        if levels == 0:
-            raise CborError(f"nested deeper than {self._max_depth}")
-        if items > self._size - at:
-            raise CborError("claims more items than there are bytes")
-        self._left -= items
-        if self._left < 0:
-            raise CborError("too many items")
-        if head >= 0xA0:
-            return self._map(argument, at, levels - 1)
-        item = self.item
-        values = []
-        for _ in range(argument):
-            value, at = item(at, levels - 1)
-            values.append(value)
-        return values, at
-
-    def _map(self, entries: int, at: int, levels: int) -> tuple[dict[Any, Any], int]:
-        data, item = self._data, self.item
-        found: dict[Any, Any] = {}
-        kind, before = -1, b""
-        for _ in range(entries):
-            start = at
-            key, at = item(at, levels)
-            major = data[start] >> 5
-            if major != kind:
-                if major not in (0, 3):
-                    raise CborError("a key of a map is neither text nor an unsigned integer")
-                if kind >= 0:
-                    raise CborError("a map mixes kinds of keys")
-                kind = major
-            encoded = data[start:at]
-            if encoded <= before:
-                raise CborError("the keys of a map are not sorted, or one comes twice")
-            before = encoded
-            found[key], at = item(at, levels)
-        return found, at
-
-    def _long(self, info: int, at: int) -> tuple[int, int]:
-        """Read the argument of a head that is followed by 2, 4 or 8 bytes of it."""
+    def _read_head(self, at: int) -> tuple[int, int, int]:
+        data = self._data
+        if at >= len(data):
+            raise CborError("ends too early")
+        major, info = data[at] >> 5, data[at] & 31
+        at += 1
+        if major == 7:
+            return major, 0, self._simple(info, at)
+        if major == 6:
+            raise CborError("tags are not allowed")
+        if info < 24:
+            return major, info, at
         if info > 27:
             raise CborError("indefinite lengths are not allowed")
         size = 1 << info - 24
-        end = at + size
-        if end > self._size:
+        if at + size > len(data):
             raise CborError("ends too early")
-        argument = int.from_bytes(self._data[at:end], "big")
-        if argument < 1 << 4 * size:
+        argument = int.from_bytes(data[at : at + size], "big")
+        if argument < (24 if size == 1 else 1 << 4 * size):
             raise CborError("a number is written longer than it needs to be")
-        return argument, end
+        return major, argument, at + size
 
-    def _simple(self, head: int, at: int) -> tuple[bool | float | None, int]:
-        if head < 0xE0:
-            raise CborError("tags are not allowed")
-        if head in _SIMPLES:
-            return _SIMPLES[head], at
-        form = _FLOATS.get(head)
-        if form is None:
+    def _simple(self, info: int, at: int) -> int:
+        if info in (20, 21, 22):
+            return at
+        size = {25: 2, 26: 4, 27: 8}.get(info)
+        if size is None:
             raise CborError("a simple value other than false, true and null")
-        end = at + form.size
-        if end > self._size:
+        raw = self._data[at : at + size]
+        if len(raw) < size:
             raise CborError("ends too early")
-        (value,) = form.unpack_from(self._data, at)
-        if not math.isfinite(value) or _float(value) != self._data[at - 1 : end]:
+        (value,) = struct.unpack({2: ">e", 4: ">f", 8: ">d"}[size], raw)
+        if not math.isfinite(value) or _float(value) != self._data[at - 1 : at + size]:
             raise CborError("a float that is not finite, or not in its shortest form")
-        return value, end
+        return at + size

@@ -351,7 +351,7 @@ class Peering:
         return now < self._cool_until(target)
 
     def _cool_until(self, target: Target) -> float:
-        """Until when nobody is dialled at a target: whoever is there has sent what does not hold."""
+        """Until when nobody is dialled at a target: who is there has sent what does not hold."""
         key = target.peer_key
         return float("-inf") if key is None else self._node.exchange.strikes.cool_until(key)
 

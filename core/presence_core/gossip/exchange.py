@@ -83,12 +83,14 @@ class RecordTaker(Protocol):
         """A record of our own key has come that we did not publish just now."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Line:
     """A link, as far as records go."""
 
     key: bytes
     slow: bool
+    over: bool = False
+    """It is to be closed for what came over it; nothing more of it counts."""
 
 
 class Exchange:
@@ -147,7 +149,10 @@ class Exchange:
 
     def records(self, link: int, body: bytes, now: float) -> None:
         """Take records. Raises MessageError."""
+        line = self._lines[link]
         for age, raw in Records.decode(body).items:
+            if line.over:
+                return
             digest = hashlib.sha256(raw).digest()
             held = self.table.holder(digest)
             if held is not None:
@@ -222,11 +227,20 @@ class Exchange:
             self.spread.known(link, entry.record.key)
         self._send_records(link, found, now)
 
-    def offence(self, link: int, offence: Offence, detail: str, now: float) -> None:
-        """Count what a neighbour should not have sent; on repetition its link is closed."""
+    def offence(self, link: int, offence: Offence, detail: str, now: float) -> bool:
+        """Count what a neighbour should not have sent; True when its link is closed for it."""
         line = self._lines.get(link)
-        if line is not None and self.strikes.strike(line.key, offence, detail, now):
-            self._output.append(TooMuch(link, f"it keeps sending {offence}: {detail}"))
+        if line is not None and not line.over:
+            self._blame(line.key, offence, detail, now)
+        return line is not None and line.over
+
+    def _blame(self, key: bytes, offence: Offence, detail: str, now: float) -> None:
+        """Count what a peer has done; on repetition its links are closed, each of them once."""
+        if self.strikes.strike(key, offence, detail, now):
+            for link, line in self._lines.items():
+                if line.key == key and not line.over:
+                    line.over = True
+                    self._output.append(TooMuch(link, f"it keeps sending {offence}: {detail}"))
 
     # -- time
 

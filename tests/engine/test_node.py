@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from presence_core.codec import cbor
 from presence_core.codec.metadata import MAX_METADATA_BYTES, encode_metadata, metadata_size
 from presence_core.gossip.messages import Records
-from presence_core.gossip.quota import Offence
+from presence_core.gossip.quota import COOL_DOWN, Offence
 from presence_core.gossip.record import sign_record
 from presence_core.handshake.events import ByeCode, MessageType
 from presence_core.identity.keys import Identity
@@ -130,6 +130,28 @@ def test_records_that_do_not_hold_change_nothing_and_on_repetition_end_the_link(
     offender = alice.exchange.strikes.offenders[bob.key]
     assert offender.counts == {Offence.INVALID: 3}
     assert "signature" in offender.detail
+
+
+def test_one_message_full_of_what_does_not_hold_closes_the_link_once(field: Field) -> None:
+    field.link("alice", "bob")
+    alice, bob = field.nodes["alice"], field.nodes["bob"]
+    foreign = sign_record(
+        Identity.generate(), MeshKey.generate("x"), epoch=1, seq=1, issued_at=1, name="carol"
+    )
+    field.say("bob", "alice", MessageType.RECORDS, Records(((0, foreign.raw),) * 30).encode())
+    field.settle()
+    assert field.hung_up == [("alice", ByeCode.LIMIT)]
+    offender = alice.exchange.strikes.offenders[bob.key]
+    assert (offender.closed, offender.cool_until) == (1, field.now + COOL_DOWN)
+
+
+def test_who_keeps_breaking_the_protocol_is_told_that_it_is_too_much(field: Field) -> None:
+    for _ in range(3):
+        field.link("alice", "bob")
+        field.say("bob", "alice", MessageType.RECORDS, b"nonsense")
+        field.settle()
+    codes = [code for _, code in field.hung_up]
+    assert codes == [ByeCode.PROTOCOL, ByeCode.PROTOCOL, ByeCode.LIMIT]
 
 
 def test_a_message_that_breaks_the_protocol_ends_the_link(field: Field) -> None:

@@ -243,8 +243,8 @@ class Node:
         try:
             handler(link, body, now)
         except MessageError as error:
-            self.exchange.offence(link, Offence.MALFORMED, str(error), now)
-            self._hang_up(link, ByeCode.PROTOCOL, str(error))
+            if not self.exchange.offence(link, Offence.MALFORMED, str(error), now):
+                self._hang_up(link, ByeCode.PROTOCOL, str(error))
 
     def set_metadata(self, data: bytes | None, now: float) -> None:
         """Publish other metadata, in its CBOR form; None publishes that there is none."""

@@ -45,7 +45,8 @@ LARGE_MESH = 500
 """Peers above which records are offered and asked for, not sent unasked."""
 
 RACE_SECONDS = 10.0
-"""How long after a newer version the one before may still be on its way through the mesh."""
+"""How long after a newer version, or after a link has come up, a neighbour may not know better than
+to pass an older one on."""
 
 MAX_ANSWERED = 128
 """Records that are sent in answer to one Want; an honest neighbour asks for half as many."""
@@ -83,12 +84,15 @@ class RecordTaker(Protocol):
         """A record of our own key has come that we did not publish just now."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Line:
     """A link, as far as records go."""
 
     key: bytes
     slow: bool
+    since: float
+    over: bool = False
+    """It is to be closed for what came over it; nothing more of it counts."""
 
 
 class Exchange:
@@ -123,7 +127,7 @@ class Exchange:
         slow: bool,
     ) -> None:  # fmt: skip
         """Add a neighbour, with the record and the root of its Hello."""
-        self._lines[link] = _Line(key, slow)
+        self._lines[link] = _Line(key, slow, now)
         self.spread.add_link(link)
         self.pulls.add_link(link)
         self._weigh(hello, 0.0, link, now, asked=True)
@@ -147,7 +151,10 @@ class Exchange:
 
     def records(self, link: int, body: bytes, now: float) -> None:
         """Take records. Raises MessageError."""
+        line = self._lines[link]
         for age, raw in Records.decode(body).items:
+            if line.over:
+                return
             digest = hashlib.sha256(raw).digest()
             held = self.table.holder(digest)
             if held is not None:
@@ -170,21 +177,19 @@ class Exchange:
 
     def _weigh(self, record: Record, age: float, link: int, now: float, *, asked: bool) -> None:
         """Decide on a verified record."""
-        if record.key == self._own_key:
-            self._taker.own_record_heard(record, now)
-            return
         known = self.table.get(record.key)
         if known is None:
             rates = self._asked_newcomers if asked else self._newcomers
             if not rates.take(link, now):
                 self.offence(link, Offence.FLOOD, "more new peers than allowed", now)
                 return
-        elif (
-            not asked
-            and record.order > known.record.order
-            and not self._versions.take((link, record.key), now)
-        ):
+        elif not asked and not self._versions.take((link, record.key), now):
             self.offence(link, Offence.FLOOD, "more versions of a peer than allowed", now)
+            return
+        if record.key == self._own_key:
+            if not asked and known is not None and record.order < known.record.order:
+                self._replayed(link, record, known, now)
+            self._taker.own_record_heard(record, now)
             return
         verdict = self.table.accept(record, age, now, self._lines[link].key)
         entry = self.table.get(record.key)
@@ -192,11 +197,19 @@ class Exchange:
             self.spread.news(record.key, link, now)
             self._taker.record_taken(record, link, now)
         elif verdict in (Accepted.OLDER, Accepted.EQUIVOCATION) and known is not None:
-            if not asked and now - known.received_at > RACE_SECONDS:
-                self.offence(link, Offence.REPLAYED, f"an old record of {record.name!r}", now)
+            if not asked:
+                self._replayed(link, record, known, now)
             self.spread.tell(link, record.key, now)
-        elif verdict is Accepted.REPLAY and not asked:
-            self.offence(link, Offence.REPLAYED, "a record of a peer that is long gone", now)
+
+    def _replayed(self, link: int, record: Record, known: Entry, now: float) -> None:
+        """Count a version that was replaced, if the neighbour that sends it must know that.
+
+        A newcomer passes on what it has just learned from somebody who was cut off: of what it says
+        in the beginning, nothing shows that it knew better. Of a record below the floor nothing
+        ever does: others need not have heard of a peer that is long gone.
+        """
+        if now - max(known.received_at, self._lines[link].since) > RACE_SECONDS:
+            self.offence(link, Offence.REPLAYED, f"an old record of {record.name!r}", now)
 
     def summary(self, link: int, body: bytes, now: float) -> None:
         """Take a Summary. Raises MessageError."""
@@ -222,11 +235,20 @@ class Exchange:
             self.spread.known(link, entry.record.key)
         self._send_records(link, found, now)
 
-    def offence(self, link: int, offence: Offence, detail: str, now: float) -> None:
-        """Count what a neighbour should not have sent; on repetition its link is closed."""
+    def offence(self, link: int, offence: Offence, detail: str, now: float) -> bool:
+        """Count what a neighbour should not have sent; True when its link is closed for it."""
         line = self._lines.get(link)
-        if line is not None and self.strikes.strike(line.key, offence, detail, now):
-            self._output.append(TooMuch(link, f"it keeps sending {offence}: {detail}"))
+        if line is not None and not line.over:
+            self._blame(line.key, offence, detail, now)
+        return line is not None and line.over
+
+    def _blame(self, key: bytes, offence: Offence, detail: str, now: float) -> None:
+        """Count what a peer has done; on repetition its links are closed, each of them once."""
+        if self.strikes.strike(key, offence, detail, now):
+            for link, line in self._lines.items():
+                if line.key == key and not line.over:
+                    line.over = True
+                    self._output.append(TooMuch(link, f"it keeps sending {offence}: {detail}"))
 
     # -- time
 

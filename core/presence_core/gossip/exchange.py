@@ -25,13 +25,15 @@ from presence_core.gossip.quota import (
     NEW_RATE,
     TAKEN_BURST,
     TAKEN_RATE,
+    UNASKED_BURST,
+    UNASKED_RATE,
     Offence,
     Rates,
     Strikes,
 )
 from presence_core.gossip.record import Record, RecordError, parse_record
 from presence_core.gossip.spread import Spread
-from presence_core.gossip.sync import Sync
+from presence_core.gossip.sync import Sync, haves
 from presence_core.gossip.table import MAX_PEERS, Accepted, Entry, Table
 from presence_core.handshake.events import MessageType
 
@@ -43,9 +45,6 @@ if TYPE_CHECKING:
 
 LARGE_MESH = 500
 """Peers above which records are offered and asked for, not sent unasked."""
-
-RACE_SECONDS = 10.0
-"""How long after a newer version the one before may still be on its way through the mesh."""
 
 MAX_ANSWERED = 128
 """Records that are sent in answer to one Want; an honest neighbour asks for half as many."""
@@ -83,12 +82,13 @@ class RecordTaker(Protocol):
         """A record of our own key has come that we did not publish just now."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Line:
-    """A link, as far as records go."""
+    """A link, as far as records go. ``over``: it is to be closed for what it has sent."""
 
     key: bytes
     slow: bool
+    over: bool = False
 
 
 class Exchange:
@@ -113,6 +113,7 @@ class Exchange:
         self._lines: dict[int, _Line] = {}
         self._versions: Rates[tuple[int, bytes]] = Rates(TAKEN_RATE, TAKEN_BURST)
         self._newcomers: Rates[int] = Rates(NEW_RATE, NEW_BURST)
+        self._unasked: Rates[int] = Rates(UNASKED_RATE, UNASKED_BURST)
         self._asked_newcomers: Rates[int] = Rates(NEW_RATE, float(MAX_PEERS))
         self._output: list[Message | TooMuch] = []
 
@@ -141,13 +142,20 @@ class Exchange:
     def publish(self, record: Record, now: float) -> None:
         """Tell every neighbour of the local peer's new record, at once."""
         self.table.accept(record, 0.0, now, None)
-        self.spread.news(record.key, None, now, urgent=True)
+        if record.leaving:  # after it nothing comes: it does not wait for its turn
+            for link in self._lines:
+                self._tell(link, [record.key], now)
+        else:
+            self.spread.news(record.key, None, now, urgent=True)
 
     # -- what neighbours say
 
     def records(self, link: int, body: bytes, now: float) -> None:
         """Take records. Raises MessageError."""
+        line = self._lines[link]
         for age, raw in Records.decode(body).items:
+            if line.over:
+                return
             digest = hashlib.sha256(raw).digest()
             held = self.table.holder(digest)
             if held is not None:
@@ -170,33 +178,42 @@ class Exchange:
 
     def _weigh(self, record: Record, age: float, link: int, now: float, *, asked: bool) -> None:
         """Decide on a verified record."""
+        known = self.table.get(record.key)
+        if not self._within_quota(record, known, link, now, asked=asked):
+            return
         if record.key == self._own_key:
             self._taker.own_record_heard(record, now)
-            return
-        known = self.table.get(record.key)
-        if known is None:
-            rates = self._asked_newcomers if asked else self._newcomers
-            if not rates.take(link, now):
-                self.offence(link, Offence.FLOOD, "more new peers than allowed", now)
-                return
-        elif (
-            not asked
-            and record.order > known.record.order
-            and not self._versions.take((link, record.key), now)
-        ):
-            self.offence(link, Offence.FLOOD, "more versions of a peer than allowed", now)
             return
         verdict = self.table.accept(record, age, now, self._lines[link].key)
         entry = self.table.get(record.key)
         if verdict in _TAKEN and entry is not None and entry.record is record:
             self.spread.news(record.key, link, now)
             self._taker.record_taken(record, link, now)
-        elif verdict in (Accepted.OLDER, Accepted.EQUIVOCATION) and known is not None:
-            if not asked and now - known.received_at > RACE_SECONDS:
-                self.offence(link, Offence.REPLAYED, f"an old record of {record.name!r}", now)
+        elif verdict in (Accepted.OLDER, Accepted.EQUIVOCATION):
             self.spread.tell(link, record.key, now)
-        elif verdict is Accepted.REPLAY and not asked:
-            self.offence(link, Offence.REPLAYED, "a record of a peer that is long gone", now)
+
+    def _within_quota(
+        self, record: Record, known: Entry | None, link: int, now: float, *, asked: bool
+    ) -> bool:
+        """Whether so much may come from this neighbour; it is blamed for nothing it was asked for.
+
+        Old records and those below a floor are no offence in themselves: somebody who lies about
+        ages, or a mesh that was in two parts, makes honest neighbours send them.
+        """
+        if asked:
+            return known is not None or self._asked_newcomers.take(link, now)
+        if known is None:
+            what, offence = "more new peers than allowed", Offence.FLOOD
+            allowed = self._newcomers.take(link, now)
+        elif record.order > known.record.order:
+            what, offence = "more versions of a peer than allowed", Offence.FLOOD
+            allowed = self._versions.take((link, record.key), now)
+        else:
+            what, offence = f"old records, the last of {record.name!r}", Offence.REPLAYED
+            allowed = self._newcomers.take(link, now)
+        if not allowed:
+            self.offence(link, offence, what, now)
+        return allowed
 
     def summary(self, link: int, body: bytes, now: float) -> None:
         """Take a Summary. Raises MessageError."""
@@ -222,10 +239,18 @@ class Exchange:
             self.spread.known(link, entry.record.key)
         self._send_records(link, found, now)
 
+    def over(self, link: int) -> bool:
+        """Whether a link is to be closed for what came over it: what follows is not looked at."""
+        line = self._lines.get(link)
+        return line is None or line.over
+
     def offence(self, link: int, offence: Offence, detail: str, now: float) -> None:
         """Count what a neighbour should not have sent; on repetition its link is closed."""
         line = self._lines.get(link)
-        if line is not None and self.strikes.strike(line.key, offence, detail, now):
+        if line is None or line.over:
+            return
+        if self.strikes.strike(line.key, offence, detail, now):
+            line.over = True
             self._output.append(TooMuch(link, f"it keeps sending {offence}: {detail}"))
 
     # -- time
@@ -249,18 +274,23 @@ class Exchange:
         return output
 
     def _tell(self, link: int, keys: list[bytes], now: float) -> None:
-        """Send records, or in a large mesh and on a slow link offer them; the own is sent."""
-        entries = [entry for key in keys if (entry := self.table.get(key)) is not None]
-        if self._lines[link].slow or len(self.table) > LARGE_MESH:
-            offers = [
-                (entry.record.key[:PREFIX_BYTES], entry.record.hash[:MARK_BYTES])
-                for entry in entries
-                if entry.record.key != self._own_key
-            ]
-            entries = [entry for entry in entries if entry.record.key == self._own_key]
-            if offers:
-                self._send(link, [Have(tuple(offers))])
-        self._send_records(link, entries, now)
+        """Send records; in a large mesh, on a slow link, and when it is much, offer them.
+
+        The own record is always sent.
+        """
+        offering = self._lines[link].slow or len(self.table) > LARGE_MESH
+        sent: list[Entry] = []
+        offers: list[tuple[bytes, bytes]] = []
+        for key in keys:
+            entry = self.table.get(key)
+            if entry is None:
+                continue
+            if key == self._own_key or (not offering and self._unasked.take(link, now)):
+                sent.append(entry)
+            else:
+                offers.append((key[:PREFIX_BYTES], entry.record.hash[:MARK_BYTES]))
+        self._send(link, haves(offers))
+        self._send_records(link, sent, now)
 
     def _send_records(self, link: int, entries: Iterable[Entry], now: float) -> None:
         batch: list[tuple[int, bytes]] = []

@@ -50,7 +50,9 @@ class Field:
         for one, other in itertools.pairwise(names):
             self.link(one, other, transport=transport)
 
-    def link(self, one: str, other: str, *, transport: int = LAN) -> tuple[int, int]:
+    def link(
+        self, one: str, other: str, *, transport: int = LAN, settle: bool = True
+    ) -> tuple[int, int]:
         """Link two nodes, as if the first had dialled; return the link ids of both."""
         ends = self._meet(one, other)
         nodes = (self.nodes[one], self.nodes[other])
@@ -61,7 +63,8 @@ class Field:
         ):
             record = parse_record(hello.record, MESH)
             node.link_up(link, hello, record, self.now, transport=transport, dialled=dialled)
-        self.settle()
+        if settle:
+            self.settle()
         return ends
 
     def _meet(self, one: str, other: str) -> tuple[int, int]:
@@ -121,7 +124,8 @@ class Field:
             self.nodes[other].message(far, item.type, item.body, self.now)
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, as the nodes ask to be called."""
+        """Let time pass, as the nodes ask to be called; first what was said is carried."""
+        self.settle()
         end = self.now + seconds
         while (due := min(node.next_time() for node in self.nodes.values())) <= end:
             self.now = max(self.now, due)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,6 +108,20 @@ def test_a_late_answer_was_asked_for_too() -> None:
     assert not made.came(1, A, NEW)
 
 
+def test_who_was_silent_is_not_asked_again_before_others_however_often_it_offers() -> None:
+    made = pulls(1, 2, 3)
+    for link in (1, 2, 3):
+        made.offered(link, A, NEW)
+    order = []
+    for round_ in range(6):
+        for link, _ in made.due(round_ * ANSWER_SECONDS):
+            order.append(link)
+        made.offered(1, A, NEW)
+        made.offered(2, A, NEW)
+    assert order[:3] == [1, 2, 3]
+    assert set(order[3:]) <= {1, 2}
+
+
 def test_so_many_are_awaited_of_one_neighbour_at_once() -> None:
     made = pulls(1)
     names = [number.to_bytes(8, "big") for number in range(3 * MAX_ASKED)]
@@ -130,18 +145,16 @@ def test_two_neighbours_that_offer_the_same_share_the_work() -> None:
     assert len(shares[1]) == len(shares[2]) == MAX_ASKED
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_whatever_neighbours_do_it_comes_from_an_honest_one_and_memory_is_bounded(
     data: st.DataObject,
 ) -> None:
     names = [bytes([n]) * 8 for n in range(6)]
     most = 8
-    with_limits = {"MAX_ASKED": 2, "MAX_OFFERED": most}
-    saved = {name: getattr(pulls_module, name) for name in with_limits}
-    for name, value in with_limits.items():
-        setattr(pulls_module, name, value)
-    try:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(pulls_module, "MAX_ASKED", 2)
+        monkeypatch.setattr(pulls_module, "MAX_OFFERED", most)
         made = pulls(1, 2, 3)
         missing = set(names)
         for name in names:
@@ -168,9 +181,6 @@ def test_whatever_neighbours_do_it_comes_from_an_honest_one_and_memory_is_bounde
                 assert len(source.queue) <= most
                 assert len(source.asked) <= 2
                 assert len(source.late) <= pulls_module.MAX_LATE
-    finally:
-        for name, value in saved.items():
-            setattr(pulls_module, name, value)
 
 
 def test_a_flood_of_offers_is_bounded() -> None:

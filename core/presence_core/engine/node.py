@@ -238,7 +238,7 @@ class Node:
             MessageType.BODY_CHUNK: self._on_body_chunk,
         }
         handler = handlers.get(kind)
-        if handler is None or link not in self.links:
+        if handler is None or link not in self.links or self.exchange.over(link):
             return  # a type of a later version, or a message that crossed our goodbye
         try:
             handler(link, body, now)

@@ -134,7 +134,7 @@ class BodyStore:
     def wants(self, now: float) -> list[tuple[int, bytes, int]]:
         """Return what to ask for now, as (link, hash, offset). Each is returned once."""
         for sha256, fetch in tuple(self._running.items()):
-            if fetch.asked_at is not None and now - fetch.asked_at >= CHUNK_SECONDS:
+            if fetch.asked_at is not None and now >= fetch.asked_at + CHUNK_SECONDS:
                 self._pass_over_silent(sha256, fetch)
         while self._waiting and len(self._running) < MAX_FETCHES:
             sha256 = next(iter(self._waiting))

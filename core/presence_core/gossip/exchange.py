@@ -25,13 +25,15 @@ from presence_core.gossip.quota import (
     NEW_RATE,
     TAKEN_BURST,
     TAKEN_RATE,
+    UNASKED_BURST,
+    UNASKED_RATE,
     Offence,
     Rates,
     Strikes,
 )
 from presence_core.gossip.record import Record, RecordError, parse_record
 from presence_core.gossip.spread import Spread
-from presence_core.gossip.sync import Sync
+from presence_core.gossip.sync import Sync, haves
 from presence_core.gossip.table import MAX_PEERS, Accepted, Entry, Table
 from presence_core.handshake.events import MessageType
 
@@ -117,6 +119,7 @@ class Exchange:
         self._lines: dict[int, _Line] = {}
         self._versions: Rates[tuple[int, bytes]] = Rates(TAKEN_RATE, TAKEN_BURST)
         self._newcomers: Rates[int] = Rates(NEW_RATE, NEW_BURST)
+        self._unasked: Rates[int] = Rates(UNASKED_RATE, UNASKED_BURST)
         self._asked_newcomers: Rates[int] = Rates(NEW_RATE, float(MAX_PEERS))
         self._output: list[Message | TooMuch] = []
 
@@ -145,7 +148,11 @@ class Exchange:
     def publish(self, record: Record, now: float) -> None:
         """Tell every neighbour of the local peer's new record, at once."""
         self.table.accept(record, 0.0, now, None)
-        self.spread.news(record.key, None, now, urgent=True)
+        if record.leaving:  # after it nothing comes: it does not wait for its turn
+            for link in self._lines:
+                self._tell(link, [record.key], now)
+        else:
+            self.spread.news(record.key, None, now, urgent=True)
 
     # -- what neighbours say
 
@@ -235,6 +242,11 @@ class Exchange:
             self.spread.known(link, entry.record.key)
         self._send_records(link, found, now)
 
+    def over(self, link: int) -> bool:
+        """Whether a link is to be closed for what came over it: what follows is not looked at."""
+        line = self._lines.get(link)
+        return line is None or line.over
+
     def offence(self, link: int, offence: Offence, detail: str, now: float) -> bool:
         """Count what a neighbour should not have sent; True when its link is closed for it."""
         line = self._lines.get(link)
@@ -271,18 +283,23 @@ class Exchange:
         return output
 
     def _tell(self, link: int, keys: list[bytes], now: float) -> None:
-        """Send records, or in a large mesh and on a slow link offer them; the own is sent."""
-        entries = [entry for key in keys if (entry := self.table.get(key)) is not None]
-        if self._lines[link].slow or len(self.table) > LARGE_MESH:
-            offers = [
-                (entry.record.key[:PREFIX_BYTES], entry.record.hash[:MARK_BYTES])
-                for entry in entries
-                if entry.record.key != self._own_key
-            ]
-            entries = [entry for entry in entries if entry.record.key == self._own_key]
-            if offers:
-                self._send(link, [Have(tuple(offers))])
-        self._send_records(link, entries, now)
+        """Send records; in a large mesh, on a slow link, and when it is much, offer them.
+
+        The own record is always sent.
+        """
+        offering = self._lines[link].slow or len(self.table) > LARGE_MESH
+        sent: list[Entry] = []
+        offers: list[tuple[bytes, bytes]] = []
+        for key in keys:
+            entry = self.table.get(key)
+            if entry is None:
+                continue
+            if key == self._own_key or (not offering and self._unasked.take(link, now)):
+                sent.append(entry)
+            else:
+                offers.append((key[:PREFIX_BYTES], entry.record.hash[:MARK_BYTES]))
+        self._send(link, haves(offers))
+        self._send_records(link, sent, now)
 
     def _send_records(self, link: int, entries: Iterable[Entry], now: float) -> None:
         batch: list[tuple[int, bytes]] = []

@@ -22,6 +22,8 @@ class _Wanted:
 
     offers: dict[int, bytes] = field(default_factory=dict)
     asked: int | None = None
+    passed: set[int] = field(default_factory=set)
+    """Who was asked and did not help. However often it offers the same, others are asked first."""
 
 
 @dataclass(slots=True)
@@ -81,6 +83,7 @@ class Pulls:
         if wanted is not None:
             if wanted.asked == link:
                 wanted.asked = None
+                wanted.passed.add(link)
             done = [who for who, what in wanted.offers.items() if who == link or what == mark]
             for who in done:
                 self._forget_offer(who, prefix)
@@ -118,19 +121,23 @@ class Pulls:
         return asks
 
     def _pass_over_silent(self, link: int, source: _Source, now: float) -> None:
-        late = [p for p, at in source.asked.items() if now - at >= ANSWER_SECONDS]
+        late = [p for p, at in source.asked.items() if now >= at + ANSWER_SECONDS]
         for prefix in late:
             del source.asked[prefix]
             if len(source.late) >= MAX_LATE:
                 del source.late[next(iter(source.late))]
             source.late[prefix] = None
+            wanted = self._wanted.get(prefix)
+            if wanted is not None:
+                wanted.passed.add(link)
             self._forget_offer(link, prefix)
 
     def _next_of(self, link: int, source: _Source, now: float) -> list[bytes]:
         prefixes: list[bytes] = []
         for prefix in source.queue:
             wanted = self._wanted[prefix]
-            if wanted.asked is None:
+            others_first = link in wanted.passed and not wanted.offers.keys() <= wanted.passed
+            if wanted.asked is None and not others_first:
                 wanted.asked = link
                 prefixes.append(prefix)
                 if len(source.asked) + len(prefixes) >= MAX_ASKED:

@@ -194,5 +194,12 @@ class Sync:
     def _offers(self, buckets: Iterable[int]) -> Iterable[Have]:
         """Offer all records in some buckets; at least one message, also when there are none."""
         offers = [offer for bucket in buckets for offer in self._table.offers(bucket)]
-        for at in range(0, max(1, len(offers)), _OFFERS_A_MESSAGE):
-            yield Have(tuple(offers[at : at + _OFFERS_A_MESSAGE]))
+        return haves(offers) or [Have(())]
+
+
+def haves(offers: list[tuple[bytes, bytes]]) -> list[Have]:
+    """Put offers into messages, of which none is too large."""
+    return [
+        Have(tuple(offers[at : at + _OFFERS_A_MESSAGE]))
+        for at in range(0, len(offers), _OFFERS_A_MESSAGE)
+    ]

@@ -20,7 +20,7 @@ TAKEN_RATE, TAKEN_BURST = 2.0, 10.0
 to the rule is never blamed for delays on the way."""
 
 NEW_RATE, NEW_BURST = 20.0, 1_000.0
-"""Records of peers never heard of, and old ones of others, that are taken from one link unasked."""
+"""Records of peers never heard of that are taken from one link unasked."""
 
 UNASKED_RATE, UNASKED_BURST = 10.0, 500.0
 """Records that are sent over one link unasked; others are offered. Half of what is taken: what is

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presence_core.engine.ordered import Ordered
@@ -18,6 +18,21 @@ def test_the_mapping_is_the_same_object_until_something_changes() -> None:
     assert dict(ordered.mapping()) == {"b": 2}
 
 
+def test_a_mapping_that_was_handed_out_stays_as_it_was() -> None:
+    ordered: Ordered[int] = Ordered()
+    for key in "abc":
+        ordered.put(key, 1)
+    first = ordered.mapping()
+    ordered.drop("b")
+    ordered.put("c", 2)
+    ordered.drop("c")
+    second = ordered.mapping()
+    ordered.put("b", 3)
+    assert dict(first) == {"a": 1, "b": 1, "c": 1}
+    assert list(second.items()) == [("a", 1)]
+    assert list(ordered.mapping().items()) == [("a", 1), ("b", 3)]
+
+
 def test_many_at_once_find_their_places() -> None:
     ordered: Ordered[int] = Ordered()
     ordered.put("0500x", -1)
@@ -29,6 +44,7 @@ def test_many_at_once_find_their_places() -> None:
     assert list(ordered.mapping()) == sorted(ordered.mapping())
 
 
+@settings(max_examples=500)
 @given(
     st.lists(
         st.one_of(

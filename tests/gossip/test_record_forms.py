@@ -55,7 +55,7 @@ def assert_no_other_outcome(raw: bytes) -> bool:
     assert fields(usual[0]) == fields(general)
     assert all(type(edge) is Edge for edge in usual[0].edges)
     message = cose.parse_sign1(raw, max_size=4_096)
-    assert record_module._signed(usual, external_aad(MESH)) == (
+    assert record_module._signed(usual, record_module._signed_head(MESH)) == (
         usual[0].key,
         message.signature,
         message.to_be_signed(external_aad(MESH)),

@@ -37,7 +37,7 @@ class Sign1:
 
     def to_be_signed(self, external_aad: bytes) -> bytes:
         """Return what the signature is over."""
-        return sig_structure(self.protected_bytes, external_aad, self.payload)
+        return _sig_structure(self.protected_bytes, external_aad, self.payload)
 
 
 def sign1(
@@ -52,7 +52,7 @@ def sign1(
     The labels of the header are unsigned. Raises CborError if it cannot be encoded.
     """
     header = cbor.encode(protected)
-    signature = sign(sig_structure(header, external_aad, payload))
+    signature = sign(_sig_structure(header, external_aad, payload))
     return cbor.encode([header, {}, payload, signature])
 
 
@@ -72,10 +72,13 @@ def parse_sign1(data: bytes, *, max_size: int) -> Sign1:
     return Sign1(protected, header, payload, signature)
 
 
-def sig_structure(header: bytes, external_aad: bytes, payload: bytes) -> bytes:
-    """Return what is signed (RFC 9052 §4.4) under a header in its encoded form."""
-    parts = (header, external_aad, payload)
-    return _SIG_STRUCTURE + b"".join(map(cbor.encode_bytes, parts))
+def sig_structure_head(header: bytes, external_aad: bytes) -> bytes:
+    """Return what is signed (RFC 9052 §4.4) up to the encoded payload, with which it ends."""
+    return _SIG_STRUCTURE + cbor.encode_bytes(header) + cbor.encode_bytes(external_aad)
+
+
+def _sig_structure(header: bytes, external_aad: bytes, payload: bytes) -> bytes:
+    return sig_structure_head(header, external_aad) + cbor.encode_bytes(payload)
 
 
 @lru_cache(maxsize=16)

@@ -27,9 +27,13 @@ class Ordered(Generic[Value]):
         self._values: list[Value] = []
         self._fresh: dict[str, Value] = {}
         self._replaced: dict[str, Value] = {}
-        """What has another value, but no other key came or went, since :meth:`mapping`."""
-        self._mapping: MappingProxyType[str, Value] = MappingProxyType({})
-        self._stale = False
+        """What has another value since :meth:`mapping`."""
+        self._gone: set[str] = set()
+        """What was there at the last :meth:`mapping`, and is not now."""
+        self._disordered = False
+        """Whether a key came since then: a dictionary takes it in at its end only."""
+        self._handed_out: dict[str, Value] = {}
+        self._mapping: Mapping[str, Value] = MappingProxyType(self._handed_out)
 
     def put(self, key: str, value: Value) -> None:
         """Add a value, or replace the one of the same key."""
@@ -47,7 +51,7 @@ class Ordered(Generic[Value]):
         place = bisect_left(self._keys, key)
         if place < len(self._keys) and self._keys[place] == key:
             del self._keys[place], self._values[place]
-            self._stale = True
+            self._gone.add(key)
 
     def values(self) -> tuple[Value, ...]:
         """Return the values, in the order of the keys."""
@@ -57,19 +61,26 @@ class Ordered(Generic[Value]):
     def mapping(self) -> Mapping[str, Value]:
         """Return a read-only mapping, in order; the same object until something changes."""
         self._sort_in()
-        if self._stale:
-            self._mapping = MappingProxyType(dict(zip(self._keys, self._values, strict=True)))
-        elif self._replaced:
-            self._mapping = MappingProxyType(self._mapping | self._replaced)
-        self._stale = False
+        if self._disordered:
+            following = dict(zip(self._keys, self._values, strict=True))
+        elif self._replaced or self._gone:
+            following = self._handed_out | self._replaced  # a tenth of what it costs to fill one
+            for key in self._gone:
+                del following[key]
+        else:
+            return self._mapping
+        self._handed_out = following
+        self._mapping = MappingProxyType(following)
+        self._disordered = False
         self._replaced.clear()
+        self._gone.clear()
         return self._mapping
 
     def _sort_in(self) -> None:
         fresh, self._fresh = self._fresh, {}
         if not fresh:
             return
-        self._stale = True
+        self._disordered = True
         if len(fresh) < _MANY:
             for key, value in fresh.items():
                 place = bisect_left(self._keys, key)

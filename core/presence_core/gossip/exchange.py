@@ -31,7 +31,7 @@ from presence_core.gossip.quota import (
     Rates,
     Strikes,
 )
-from presence_core.gossip.record import Record, RecordError, parse_record
+from presence_core.gossip.record import Record, RecordError, parse_records
 from presence_core.gossip.spread import Spread
 from presence_core.gossip.sync import Sync, haves
 from presence_core.gossip.table import MAX_PEERS, Accepted, Entry, Table
@@ -158,19 +158,20 @@ class Exchange:
 
     def records(self, link: int, body: bytes, now: float) -> None:
         """Take records. Raises MessageError."""
-        line = self._lines[link]
+        unknown: list[tuple[int, bytes]] = []
         for age, raw in Records.decode(body).items:
-            if line.over:
-                return
-            digest = hashlib.sha256(raw).digest()
-            held = self.table.holder(digest)
+            held = self.table.holder(hashlib.sha256(raw).digest())
             if held is not None:
                 self._held(held.record, link, now)
-                continue
-            try:
-                record = parse_record(raw, self._mesh)
-            except RecordError as error:
-                self.offence(link, Offence.INVALID, str(error), now)
+            else:
+                unknown.append((age, raw))
+        parsed = parse_records([raw for _, raw in unknown], self._mesh)
+        line = self._lines[link]
+        for (age, _), record in zip(unknown, parsed, strict=True):
+            if line.over:
+                return
+            if isinstance(record, RecordError):
+                self.offence(link, Offence.INVALID, str(record), now)
                 continue
             asked = self.pulls.came(link, record.key[:PREFIX_BYTES], record.hash[:MARK_BYTES])
             self._weigh(record, float(age), link, now, asked=asked)

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from presence_core.codec import cbor, cose
 from presence_core.codec.cbor import CborError
 from presence_core.codec.cose import CoseError
-from presence_core.identity.keys import Identity, KeyFormatError, check_peer_key, verify
+from presence_core.identity.keys import (
+    Identity,
+    KeyFormatError,
+    check_peer_key,
+    check_peer_keys,
+    verify,
+)
 from presence_core.identity.mesh import PROTO, MeshKey
 
 if TYPE_CHECKING:
@@ -143,7 +149,7 @@ def parse_record(raw: bytes, mesh: MeshKey) -> Record:
     usual = _usual(raw)
     if usual is None:
         return _parse_any(raw, mesh)
-    if not verify(*_signed(usual, external_aad(mesh))):
+    if not verify(*_signed(usual, _signed_head(mesh))):
         raise RecordError(_WRONG_SIGNATURE)
     return usual[0]
 
@@ -155,8 +161,8 @@ def parse_records(raws: Sequence[bytes], mesh: MeshKey) -> list[Record | RecordE
     the processor need not change between reading and verifying, which is a sixth of the time.
     """
     usual = [_usual(raw) for raw in raws]
-    aad = external_aad(mesh)
-    signed = [None if found is None else _signed(found, aad) for found in usual]
+    head = _signed_head(mesh)
+    signed = [None if found is None else _signed(found, head) for found in usual]
     holds = [parts is not None and verify(*parts) for parts in signed]
     return [
         _outcome(raw, mesh)
@@ -303,6 +309,8 @@ _MIDDLE = re.compile(
 )
 """What follows the texts, up to the number of edges."""
 _USUAL_EDGE = struct.Struct(">3s32sBBI")
+_new_edge = tuple.__new__
+"""Edge(…) without a call in Python for each."""
 _SIGNATURE_HEAD = b"\x58\x40"
 
 
@@ -311,7 +319,7 @@ class _UnusualError(ValueError):
 
 
 _Usual = tuple[Record, bytes]
-"""A record whose signature is yet to be checked, and its payload."""
+"""A record whose signature is yet to be checked, and its payload as it is in the record."""
 
 
 def _usual(raw: bytes) -> _Usual | None:
@@ -322,11 +330,15 @@ def _usual(raw: bytes) -> _Usual | None:
         return None
 
 
-def _signed(usual: _Usual, aad: bytes) -> tuple[bytes, bytes, bytes]:
+def _signed_head(mesh: MeshKey) -> bytes:
+    """Return what is before the payload in all that is signed in a mesh."""
+    return cose.sig_structure_head(_HEADER, external_aad(mesh))
+
+
+def _signed(usual: _Usual, head: bytes) -> tuple[bytes, bytes, bytes]:
     """Return who must have signed a record, the signature, and what it is over."""
     record, payload = usual
-    signature = record.raw[-cose.SIGNATURE_BYTES :]
-    return record.key, signature, cose.sig_structure(_HEADER, aad, payload)
+    return record.key, record.raw[-cose.SIGNATURE_BYTES :], head + payload
 
 
 def _read_usual(raw: bytes) -> _Usual:
@@ -336,7 +348,6 @@ def _read_usual(raw: bytes) -> _Usual:
     if begin is None or len(raw) > MAX_RECORD or not raw.startswith(_SIGNATURE_HEAD, end):
         raise _UnusualError
     head, entries, key, epoch, seq, issued_at, lifetime = begin.groups()
-    payload = raw[begin.start(2) : end]
     name, at = _usual_text(raw, begin.end(), MAX_NAME_BYTES)
     os = version = None
     if raw[at] == _OS:
@@ -346,15 +357,27 @@ def _read_usual(raw: bytes) -> _Usual:
     middle = _MIDDLE.match(raw, at)
     if middle is None:
         raise _UnusualError
-    metadata, token = _usual_body(middle, 1), _usual_body(middle, 3)
+    metadata_hash, metadata_size, token_hash, token_size, count = middle.groups()
+    metadata = _usual_body(metadata_hash, metadata_size)
+    token = _usual_body(token_hash, token_size)
     listed_at = middle.end()
-    listed_end = listed_at + _number(middle[5], 0x80) * _USUAL_EDGE.size
-    flags = raw[listed_end + 1] if raw[listed_end] == _FLAGS and listed_end < end else None
-    given = sum(value is not None for value in (os, version, metadata, token, flags))
+    listed_end = listed_at + _number(count, 0x80) * _USUAL_EDGE.size
+    flags = 0
+    at = listed_end
+    if raw[at] == _FLAGS and at < end:
+        flags = raw[at + 1]
+        at += 2
+    given = (
+        (os is not None)
+        + (version is not None)
+        + (metadata is not None)
+        + (token is not None)
+        + (at > listed_end)
+    )
     if (
-        listed_end + 2 * (flags is not None) != end
-        or (flags or 0) > 23
-        or _number(head, 0x40) != len(payload)
+        at != end
+        or flags > 23
+        or _number(head, 0x40) != end - begin.start(2)
         or entries[0] != 0xA7 + given
     ):
         raise _UnusualError
@@ -370,11 +393,11 @@ def _read_usual(raw: bytes) -> _Usual:
         metadata=metadata,
         token=token,
         edges=_usual_edges(raw[listed_at:listed_end], key),
-        leaving=bool((flags or 0) & _LEAVING),
+        leaving=bool(flags & _LEAVING),
         raw=raw,
         hash=hashlib.sha256(raw).digest(),
     )
-    return record, payload
+    return record, raw[begin.start(1) : end]
 
 
 def _number(encoded: bytes, major: int = 0) -> int:
@@ -397,8 +420,8 @@ def _usual_text(raw: bytes, at: int, limit: int) -> tuple[str, int]:
     return raw[at : at + length].decode(), at + length
 
 
-def _usual_body(middle: re.Match[bytes], group: int) -> Body | None:
-    return None if middle[group] is None else _body([middle[group], _number(middle[group + 1])])
+def _usual_body(sha256: bytes | None, size: bytes) -> Body | None:
+    return None if sha256 is None else _body([sha256, _number(size)])
 
 
 def _usual_edges(listed: bytes, own: bytes) -> tuple[Edge, ...]:
@@ -407,8 +430,9 @@ def _usual_edges(listed: bytes, own: bytes) -> tuple[Edge, ...]:
     for head, key, transport, since_head, since in _USUAL_EDGE.iter_unpack(listed):
         if head != b"\x83\x58\x20" or transport > 23 or since_head != 0x1A or since < 1 << 16:
             raise _UnusualError
-        edges.append(Edge(check_peer_key(key), transport, since))
+        edges.append(_new_edge(Edge, (key, transport, since)))
         others.add(key)
-    if len(others) != len(edges) or own in others:
-        raise _UnusualError  # also where two transports lead to one peer
+    if len(others) != len(edges) or own in others:  # two transports to one peer are rare enough
+        raise _UnusualError
+    check_peer_keys(others)
     return tuple(edges)

@@ -93,7 +93,8 @@ class Topology:
             self._listed[key] = listed
         else:
             del self._listed[key]
-        new, old = _named(key, listed), _named(key, before)
+        new = _named(key, listed)
+        old = _named(key, before) if before else {}
         for edge in old.keys() - new.keys():
             del (self._low if edge[0] == key else self._high)[edge]
             self._dirty.add(edge)

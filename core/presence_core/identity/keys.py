@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from presence_core.codec import bech32m
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 KEY_BYTES = 32
 
@@ -54,6 +57,12 @@ def check_peer_key(key: bytes) -> bytes:
     if key in _REFUSED:
         raise KeyFormatError(f"the peer key {_REFUSED[key]}")
     return key
+
+
+def check_peer_keys(keys: Collection[bytes]) -> None:
+    """Check many keys of 32 bytes at once. Raises KeyFormatError if one of them cannot be one."""
+    if not _REFUSED.keys().isdisjoint(keys):
+        raise KeyFormatError("a peer key is not in canonical form, or of small order")
 
 
 def peer_key_text(key: bytes) -> str:

@@ -29,7 +29,6 @@ from benchmarks.hosts import (
     START_PATIENCE,
     Fleet,
     Kind,
-    Node,
     Ours,
     Serf,
     SerfJoined,
@@ -57,7 +56,8 @@ def cut(fleet: Fleet, seconds: float) -> str:
     _sleep_until(began + min(30.0, seconds - 1.0))
     believed = mean([max(0, node.sees - len(side) + 1) for side in (near, far) for node in side])
     views = sorted({node.view for node in fleet.nodes})
-    noticed = _both_since(fleet, near, far)
+    gone = [fleet.all_miss(len(side) - 1, side, began, 0.0) for side in (near, far)]
+    noticed = None if None in gone else max(at for at in gone if at is not None)
     changed = [(origin, origin.change()[0]) for origin in (near[0], far[0])]
     _sleep_until(began + seconds)
     joined = time.monotonic()
@@ -74,19 +74,13 @@ def cut(fleet: Fleet, seconds: float) -> str:
     return "".join(words)
 
 
-def _both_since(fleet: Fleet, near: list[Node], far: list[Node]) -> float | None:
-    one = fleet.all_see(len(near) - 1, near, patience=0.0)
-    other = fleet.all_see(len(far) - 1, far, patience=0.0)
-    return None if one is None or other is None else max(one, other)
-
-
 def mute(fleet: Fleet, seconds: float) -> str:
     """Drop all frames of one host for a while; return its part of the table."""
     hosts = len(fleet.nodes)
     victim, others = fleet.nodes[1], [fleet.nodes[0], *fleet.nodes[2:]]
     began = time.monotonic()
     fleet.lab.mute(victim.host)
-    lost = fleet.all_see(hosts - 2, others, patience=seconds)
+    lost = fleet.all_miss(hosts - 2, others, began, seconds)
     _sleep_until(began + seconds)
     believed, view = victim.sees, victim.view
     unmuted = time.monotonic()

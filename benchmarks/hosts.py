@@ -56,6 +56,8 @@ class Node(ABC):
         """How good it says its view is, if it says anything about that."""
         self.changed_at = 0.0
         """When one of the two was last another."""
+        self.counts: list[tuple[float, int]] = []
+        """How many others it has said are there, and when."""
         self.losts = 0
         """How often it has said of another that it is gone."""
         self.marks: dict[str, float] = {}
@@ -97,13 +99,19 @@ class Node(ABC):
             case ["ready", at]:
                 self.ready = float(at)
             case ["sees", count, *view, at]:
-                self.sees, self.view, self.changed_at = int(count), " ".join(view), float(at)
+                self.view = " ".join(view)
+                self.see(int(count), float(at))
             case ["mark", mark, at]:
                 self.marks.setdefault(mark, float(at))
             case ["lost", count, _]:
                 self.losts = int(count)
             case ["answer", what, *words, _]:
                 self.answers[what] = words
+
+    def see(self, count: int, at: float) -> None:
+        """Note how many others it says are there."""
+        self.sees, self.changed_at = count, at
+        self.counts.append((at, count))
 
     def tell(self, line: str) -> None:
         """Write a line to its standard input."""
@@ -179,7 +187,7 @@ class Serf(Node):
             return
         self.losts += what == "Failed"
         (self.members.add if what == "Join" else self.members.discard)(name)
-        self.sees, self.changed_at = len(self.members - {f"host{self.host}"}), now
+        self.see(len(self.members - {f"host{self.host}"}), now)
 
     def change(self) -> tuple[str, float]:
         # What it counts from is when this agent itself has it: the start of a command is no gossip.
@@ -319,6 +327,24 @@ class Fleet:
                         _complain(count, [other for other in nodes if not sure(other)])
                     return None
         return max(node.changed_at for node in nodes)
+
+    def all_miss(
+        self, count: int, nodes: Iterable[Node], since: float, patience: float
+    ) -> float | None:
+        """Wait until every node has said, since then, that no more than so many others are there.
+
+        Return when the last one first did. (Some may see fewer: those whom a cut has left without
+        a way to the rest of their half, until they have found another.)
+        """
+
+        def first(node: Node) -> float | None:
+            return next((at for at, seen in node.counts if at >= since and seen <= count), None)
+
+        end = time.monotonic() + patience
+        for node in nodes:
+            node.wait(lambda node: first(node) is not None, end - time.monotonic())
+        moments = [first(node) for node in nodes]
+        return max(at for at in moments if at is not None) if None not in moments else None
 
     def update(self, origin: Node) -> float | None:
         """Change the value of a host; return how long it took until all the others had it."""

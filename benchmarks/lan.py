@@ -21,6 +21,7 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.hosts import (
+    PATIENCE,
     REST,
     Kind,
     Ours,
@@ -58,12 +59,12 @@ def measure(kind: Kind, hosts: int, *, faults: bool) -> dict[str, float | None]:
         result["update"] = median([u for u in updates if u is not None] or [float("nan")])
         began = time.monotonic()
         fleet.nodes.pop(1).process.kill()
-        done = fleet.all_see(hosts - 1)
+        done = fleet.all_miss(hosts - 1, fleet.nodes, began, PATIENCE)
         result["kill"] = None if done is None else done - began
         time.sleep(REST)
         began = time.monotonic()
         fleet.lab.mute(fleet.nodes.pop(1 if len(fleet.nodes) > 1 else 0).host)
-        done = fleet.all_see(hosts - 2)
+        done = fleet.all_miss(hosts - 2, fleet.nodes, began, PATIENCE)
         result["silent"] = None if done is None else done - began
     return result
 

@@ -41,6 +41,12 @@ DISPLACE_RATE, DISPLACE_BURST = 0.5, 4.0
 REFUSED_SECONDS = 30.0
 """How long somebody who has refused us is left alone."""
 
+LONELY_SECONDS = 1.0
+"""The same for who has no link at all: at the second time it is let in."""
+
+TURNED_AWAY_SECONDS = 60.0
+MAX_TURNED_AWAY = 256
+
 _REFUSALS = (ByeCode.FULL, ByeCode.DENIED, ByeCode.BLOCKED, ByeCode.LIMIT)
 
 
@@ -91,6 +97,8 @@ class Peering:
         self._applicants: dict[int, Tie] = {}
         self._admitted: dict[int, Tie] = {}
         self._displaced: Rates[None] = Rates(DISPLACE_RATE, DISPLACE_BURST)
+        self._turned_away: dict[bytes, float] = {}
+        """Peers without a link for whom there was no room, and when."""
         self._top_up_at = float("-inf")
         self._seek_at = float("-inf")
 
@@ -181,8 +189,20 @@ class Peering:
         return links < self.slots.accept + self.slots.spare
 
     def _displace(self, record: Record, now: float) -> int | None:
-        """Find a link to let go for a newcomer that has none; None when it is not one."""
-        if record.edges or not self._displaced.take(None, now):
+        """Find a link to let go for a newcomer that has none; None when it is to try elsewhere.
+
+        In most meshes somebody has room, and it gets hints where. Who comes again has found nobody.
+        """
+        if record.edges:
+            return None
+        turned_away = self._turned_away.pop(record.key, float("-inf"))
+        if now - turned_away > TURNED_AWAY_SECONDS:
+            if len(self._turned_away) >= MAX_TURNED_AWAY:
+                del self._turned_away[next(iter(self._turned_away))]
+            self._turned_away[record.key] = now
+            return None
+        if not self._displaced.take(None, now):
+            self._turned_away[record.key] = now
             return None
         links = ((tie.link, tie.key) for tie in self._admitted.values())
         return most_redundant(links, self._node.topology.degree)
@@ -214,7 +234,8 @@ class Peering:
         if key == self._node.key:
             self._targets.bind(target.name, key)
         refused = code in _REFUSALS
-        seconds = REFUSED_SECONDS * self._rng.uniform(0.5, 1.0) if refused else None
+        patience = REFUSED_SECONDS if self._admitted or code != ByeCode.FULL else LONELY_SECONDS
+        seconds = patience * self._rng.uniform(0.5, 1.0) if refused else None
         self._targets.failed(target, now, seconds=seconds, missed_by=self._seekers())
 
     # -- whom to dial

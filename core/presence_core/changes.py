@@ -103,6 +103,8 @@ def _same(one: JsonObject, other: JsonObject) -> bool:
 
 def _links(before: PresenceGraph | None, after: PresenceGraph) -> Iterator[_Found]:
     old = before.connections if before is not None else {}
+    if old is after.connections:
+        return
     for link_id, link in after.connections.items():
         was = old.get(link_id)
         if was is link:

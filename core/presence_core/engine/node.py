@@ -48,6 +48,13 @@ SLOW_TRANSPORTS = frozenset({2})
 
 INLINE_BODIES = 16 * 1024
 
+MAX_SOURCES = 2
+"""Neighbours on the way to a peer that are asked for what it shows, besides who told of it."""
+
+MANY_PULLS, SETTLE_SECONDS = 256, 0.25
+"""While so many records are on their way here, who can be reached is worked out less often: with
+each of them most of what was worked out before is over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Send:
@@ -157,6 +164,7 @@ class Node:
         self._addresses = addresses
         self._own = _Own(epoch)
         self._pacer = PublishPacer()
+        self._settled_at = float("-inf")
         self._output: list[Output] = []
         self._take_metadata(metadata)
         self._publish(now)
@@ -268,7 +276,9 @@ class Node:
             self._publish(now)
         for key in self.table.expire(now):
             self._drop(key)
-        self._settle()
+        if len(self.exchange.pulls) < MANY_PULLS or now >= self._settled_at + SETTLE_SECONDS:
+            self._settled_at = now
+            self._settle()
         self.exchange.tick(now)
         self._send_body_wants(now)
         self._collect()
@@ -281,12 +291,12 @@ class Node:
         self.changed |= settled.peers
         self.changed_edges |= settled.edges
         self.rerouted |= settled.peers
+        near = {link.key: link.id for link in self.links.values()}
         for key in settled.peers:
             entry, way = self.table.get(key), self.topology.way(key)
             if entry is not None and way is not None and self.metadata.pending(entry.record):
-                for link in self.links.values():
-                    if link.key in way.via or link.key == entry.source:
-                        self.metadata.follow(entry.record, link.id)
+                for source in {entry.source, *way.via[:MAX_SOURCES]} & near.keys():
+                    self.metadata.follow(entry.record, near[source])
 
     def _collect(self) -> None:
         for item in self.exchange.take_output():

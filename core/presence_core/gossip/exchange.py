@@ -23,6 +23,8 @@ from presence_core.gossip.pulls import Pulls
 from presence_core.gossip.quota import (
     NEW_BURST,
     NEW_RATE,
+    PASSED_NEW_BURST,
+    PASSED_NEW_RATE,
     TAKEN_BURST,
     TAKEN_RATE,
     Offence,
@@ -47,6 +49,9 @@ LARGE_MESH = 500
 RACE_SECONDS = 10.0
 """How long after a newer version, or after a link has come up, a neighbour may not know better than
 to pass an older one on."""
+
+NEW_SECONDS = 1.0
+"""For so long a peer is new here, and probably to the neighbours too."""
 
 MAX_ANSWERED = 128
 """Records that are sent in answer to one Want; an honest neighbour asks for half as many."""
@@ -117,7 +122,8 @@ class Exchange:
         self._lines: dict[int, _Line] = {}
         self._versions: Rates[tuple[int, bytes]] = Rates(TAKEN_RATE, TAKEN_BURST)
         self._newcomers: Rates[int] = Rates(NEW_RATE, NEW_BURST)
-        self._asked_newcomers: Rates[int] = Rates(NEW_RATE, float(MAX_PEERS))
+        self._offered_newcomers: Rates[int] = Rates(NEW_RATE, float(MAX_PEERS))
+        self._passed_newcomers: Rates[int] = Rates(PASSED_NEW_RATE, PASSED_NEW_BURST)
         self._output: list[Message | TooMuch] = []
 
     # -- links
@@ -179,8 +185,7 @@ class Exchange:
         """Decide on a verified record."""
         known = self.table.get(record.key)
         if known is None:
-            rates = self._asked_newcomers if asked else self._newcomers
-            if not rates.take(link, now):
+            if not asked and not self._newcomers.take(link, now):
                 self.offence(link, Offence.FLOOD, "more new peers than allowed", now)
                 return
         elif not asked and not self._versions.take((link, record.key), now):
@@ -215,17 +220,30 @@ class Exchange:
         """Take a Summary. Raises MessageError."""
         self._send(link, self.sync.summary(link, Summary.decode(body), now))
 
-    def have(self, link: int, body: bytes, _now: float) -> None:
+    def have(self, link: int, body: bytes, now: float) -> None:
         """Take what a neighbour offers, and note what of it we lack. Raises MessageError."""
         for prefix, mark in Have.decode(body).offers:
             entry = self.table.find(prefix)
-            if entry is None:
-                self.pulls.offered(link, prefix, mark)
-            elif entry.record.hash[:MARK_BYTES] == mark:
+            if entry is not None and entry.record.hash[:MARK_BYTES] == mark:
                 self.spread.known(link, entry.record.key)
-            elif entry.replaced != mark and entry.record.key != self._own_key:
+            elif self._is_wanted(link, prefix, mark, entry, now):
                 self.pulls.offered(link, prefix, mark)
         self.sync.offered(link)
+
+    def _is_wanted(
+        self, link: int, prefix: bytes, mark: bytes, entry: Entry | None, now: float
+    ) -> bool:
+        """Whether a version that a neighbour offers is to be asked for.
+
+        Offers have quotas too, or the way around those of records would be to offer them first.
+        Nobody is blamed for offering more: who has many neighbours has much to offer.
+        """
+        if entry is None:
+            return self.pulls.waits(link, prefix) or self._offered_newcomers.take(link, now)
+        key = entry.record.key
+        if entry.replaced == mark or key == self._own_key:
+            return False
+        return self.pulls.waits(link, prefix) or self._versions.take((link, key), now)
 
     def want(self, link: int, body: bytes, now: float) -> None:
         """Send what a neighbour asks for. Raises MessageError."""
@@ -271,18 +289,32 @@ class Exchange:
         return output
 
     def _tell(self, link: int, keys: list[bytes], now: float) -> None:
-        """Send records, or in a large mesh and on a slow link offer them; the own is sent."""
-        entries = [entry for key in keys if (entry := self.table.get(key)) is not None]
-        if self._lines[link].slow or len(self.table) > LARGE_MESH:
-            offers = [
-                (entry.record.key[:PREFIX_BYTES], entry.record.hash[:MARK_BYTES])
-                for entry in entries
-                if entry.record.key != self._own_key
-            ]
-            entries = [entry for entry in entries if entry.record.key == self._own_key]
-            if offers:
-                self._send(link, [Have(tuple(offers))])
-        self._send_records(link, entries, now)
+        """Send records, or offer them where that is better; the own is always sent."""
+        offers: list[tuple[bytes, bytes]] = []
+        sent: list[Entry] = []
+        for key in keys:
+            entry = self.table.get(key)
+            if entry is None:
+                continue
+            if key != self._own_key and self._is_only_offered(link, entry, now):
+                offers.append((key[:PREFIX_BYTES], entry.record.hash[:MARK_BYTES]))
+            else:
+                sent.append(entry)
+        if offers:
+            self._send(link, [Have(tuple(offers))])
+        self._send_records(link, sent, now)
+
+    def _is_only_offered(self, link: int, entry: Entry, now: float) -> bool:
+        """In a large mesh and on a slow link, or if it is one of very many new peers.
+
+        Several neighbours may bring us as many as each of them may: to pass all of them on unasked
+        would be more than we may.
+        """
+        return (
+            self._lines[link].slow
+            or len(self.table) > LARGE_MESH
+            or (now - entry.first_at < NEW_SECONDS and not self._passed_newcomers.take(link, now))
+        )
 
     def _send_records(self, link: int, entries: Iterable[Entry], now: float) -> None:
         batch: list[tuple[int, bytes]] = []

@@ -19,8 +19,11 @@ TAKEN_RATE, TAKEN_BURST = 2.0, 10.0
 """Versions of one peer that are taken from one link. Twice what is passed on, so that whoever keeps
 to the rule is never blamed for delays on the way."""
 
+PASSED_NEW_RATE, PASSED_NEW_BURST = 10.0, 500.0
+"""Peers never heard of that are passed on over one link unasked; the others are offered."""
+
 NEW_RATE, NEW_BURST = 20.0, 1_000.0
-"""Peers never heard of that are taken from one link unasked."""
+"""Peers never heard of that are taken from one link unasked: twice what is passed on."""
 
 LIMIT_POINTS = 3.0
 POINTS_PER_SECOND = LIMIT_POINTS / 60

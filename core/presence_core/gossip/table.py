@@ -48,6 +48,8 @@ class Entry:
     source: bytes | None
     """The neighbour that sent it; None for our own."""
     equivocating: bool = False
+    first_at: float = 0.0
+    """When the first of its peer's records came."""
     replaced: bytes = b""
     """Mark of the version before: who offers it again is behind us, and not ahead."""
 
@@ -153,7 +155,9 @@ class Table:
         if old is not None:
             self._unmark(old.record)
             entry.replaced = old.record.hash[:MARK_BYTES]
+            entry.first_at = old.first_at
         else:
+            entry.first_at = entry.received_at
             self._by_prefix.setdefault(key[:PREFIX_BYTES], key)
             self._members[key[0]][key] = None
         self._entries[key] = entry

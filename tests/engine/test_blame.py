@@ -154,3 +154,34 @@ def test_versions_that_are_offered_have_a_quota_too(field: Field) -> None:
             break
     assert 0 < field.carried["alice", MessageType.WANT] - before <= TAKEN_BURST
     assert field.hung_up == [("alice", ByeCode.LIMIT)]
+
+
+def lies_of(liar: Identity) -> list[Record]:
+    """Return records of one number, each of which takes the place of the one before."""
+    lies = [
+        sign_record(liar, MESH, epoch=2**62, seq=1, issued_at=1, name=f"m{n}") for n in range(4)
+    ]
+    return sorted(lies, key=lambda record: record.hash)
+
+
+def test_who_says_two_things_at_once_is_blamed_by_all_and_who_passes_it_on_is_not(
+    field: Field,
+) -> None:
+    field.chain("mallory", "alice", "bob")
+    for record in lies_of(CAROL):
+        say(field, "mallory", "alice", record)
+        field.wait(1)
+    for name in ("alice", "bob"):
+        offenders = field.nodes[name].exchange.strikes.offenders
+        assert offenders.keys() == {CAROL.peer_key}
+        assert offenders[CAROL.peer_key].counts == {Offence.CONTRADICTED: 3}
+    assert field.hung_up == []
+
+
+def test_a_neighbour_that_says_two_things_at_once_is_let_go(field: Field) -> None:
+    field.link("mallory", "alice")
+    lies = lies_of(field.identities["mallory"])
+    body = Records(tuple((0, record.raw) for record in lies)).encode()
+    field.say("mallory", "alice", MessageType.RECORDS, body)
+    field.settle()
+    assert field.hung_up == [("alice", ByeCode.LIMIT)]

@@ -198,6 +198,9 @@ class Exchange:
             return
         verdict = self.table.accept(record, age, now, self._lines[link].key)
         entry = self.table.get(record.key)
+        if verdict is Accepted.EQUIVOCATION:
+            # Its signature proves who says two things at once, whoever passes it on.
+            self._blame(record.key, Offence.CONTRADICTED, f"two of {record.name!r}", now)
         if verdict in _TAKEN and entry is not None and entry.record is record:
             self.spread.news(record.key, link, now)
             self._taker.record_taken(record, link, now)

@@ -83,6 +83,7 @@ class Offence(StrEnum):
     REPLAYED = "records that were replaced long ago"
     FLOOD = "more than the protocol allows"
     MALFORMED = "messages that break the protocol"
+    CONTRADICTED = "records that contradict each other"
 
 
 _POINTS = {
@@ -90,6 +91,7 @@ _POINTS = {
     Offence.REPLAYED: 0.25,
     Offence.FLOOD: 0.05,
     Offence.MALFORMED: 1.0,
+    Offence.CONTRADICTED: 1.0,
 }
 
 

@@ -143,6 +143,7 @@ class Links:
         """Check a peer that has proven its key; whoever dialled says Hello first."""
         self._half_open.pop(link.id, None)
         self._leave_gate(link, failed=False)
+        self._reports.met(link.session.peer_key or b"", link.stream.host)
         refusal = self._peering.authenticated(
             link.id,
             link.session.peer_key or b"",
@@ -195,7 +196,7 @@ class Links:
         if self._leave_gate(link, failed=True) and closed.reason is CloseReason.WRONG_MESH:
             self._reports.stranger(link.stream.host)
         if key is not None:
-            self._reports.closed(key, closed)
+            self._reports.closed(key, closed, now)
         was_admitted = self.admitted.pop(link.id, None) is not None
         bye = closed.reason is CloseReason.BYE
         lost = not bye and closed.reason is not CloseReason.LOCAL

@@ -110,7 +110,7 @@ class Peering:
         tie = Tie(link, key, transport, dialled, now, session_id)
         if dialled is not None:
             self._targets.bind(dialled, key)
-        if self._node.exchange.strikes.cooling(key, now):
+        if self._node.exchange.strikes.refuse(key, now):
             return Refusal(ByeCode.LIMIT, "it has sent too much that does not hold")
         if self._is_duplicate(tie):
             return Refusal(ByeCode.DUPLICATE, "a session with this peer exists")
@@ -155,8 +155,8 @@ class Peering:
         self._admitted[link].addresses = addresses
 
     def _nonsense(self, tie: Tie, why: str, now: float) -> Refusal:
-        self._node.exchange.strikes.strike(tie.key, Offence.INVALID, why, now)
-        return Refusal(ByeCode.PROTOCOL, why)
+        over = self._node.exchange.strikes.strike(tie.key, Offence.INVALID, why, now)
+        return Refusal(ByeCode.LIMIT if over else ByeCode.PROTOCOL, why)
 
     def _rivals(self, tie: Tie) -> list[int]:
         """Return the other sessions with the same peer over the same transport."""

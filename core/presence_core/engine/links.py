@@ -172,7 +172,7 @@ class Links:
         if applicant is None:
             return
         if kind == MessageType.PEERS:
-            self._take_hints(link, body)
+            self._take_hints(applicant, body)
             return
         if kind == MessageType.HELLO and applicant.hello is None:
             try:
@@ -273,7 +273,12 @@ class Links:
                 link.send(MessageType.PEERS, peers.encode())
         link.hang_up(refusal.code, refusal.why)
 
-    def _take_hints(self, link: Link, body: bytes) -> None:
+    def _take_hints(self, applicant: Applicant, body: bytes) -> None:
+        """Take where else we may dial from whom we dialled, once: not to thousands of places."""
+        link = applicant.link
+        if link.dialled is None or applicant.hinted:
+            return
+        applicant.hinted = True
         try:
             peers = Peers.decode(body)
         except MessageError as error:

@@ -144,8 +144,10 @@ class Peering:
         if tie.dialled is not None:
             self._targets.succeeded(tie.dialled)
         for address in hello.addresses:
-            if address.startswith("mdns:"):
-                self._targets.bind(address.removeprefix("mdns:"), tie.key)
+            name = address.removeprefix("mdns:")
+            # Only what is its own: or it could claim an advert of somebody whom we then never dial.
+            if name == self._node.mesh.instance_name(tie.key, record.epoch):
+                self._targets.bind(name, tie.key)
         dialled = tie.dialled is not None
         self._node.link_up(link, hello, record, now, transport=tie.transport, dialled=dialled)
         return Admission(tuple(drop))
@@ -184,8 +186,13 @@ class Peering:
         """Find a link to let go for a newcomer that has none; None when it is not one."""
         if record.edges or not self._displaced.take(None, now):
             return None
-        links = ((tie.link, tie.key) for tie in self._admitted.values())
-        return most_redundant(links, self._node.topology.degree)
+        # Links that we chose ourselves are kept if possible: who makes up newcomers, of which each
+        # takes the place of an honest neighbour, could cut us off otherwise.
+        chosen = [(tie.link, tie.key) for tie in self._admitted.values() if tie.dialled is not None]
+        others = [(tie.link, tie.key) for tie in self._admitted.values() if tie.dialled is None]
+        degree = self._node.topology.degree
+        least = most_redundant(others, degree)
+        return most_redundant(chosen, degree) if least is None else least
 
     # -- ends
 

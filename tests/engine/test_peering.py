@@ -15,10 +15,10 @@ from presence_core.engine.peering import (
     Refusal,
 )
 from presence_core.engine.targets import Target, Targets
-from presence_core.gossip.messages import Hello
+from presence_core.gossip.messages import Hello, Records
 from presence_core.gossip.neighbours import CROSSING_SECONDS, Slots
-from presence_core.gossip.record import Edge, sign_record
-from presence_core.handshake.events import ByeCode
+from presence_core.gossip.record import Edge, parse_record, sign_record
+from presence_core.handshake.events import ByeCode, MessageType
 from presence_core.identity.keys import Identity
 from presence_core.identity.mesh import MeshKey
 from tests.engine.field import LAN, MESH, WALL
@@ -48,7 +48,13 @@ class Door:
         self._next_link = 1
         self._seq = 0
 
-    def hello(self, n: int, edges: tuple[int, ...] = (), mesh: MeshKey = MESH) -> Hello:
+    def hello(
+        self,
+        n: int,
+        edges: tuple[int, ...] = (),
+        mesh: MeshKey = MESH,
+        addresses: tuple[str, ...] = (),
+    ) -> Hello:
         self._seq += 1
         record = sign_record(
             PEERS[n],
@@ -59,7 +65,7 @@ class Door:
             name=f"peer {n}",
             edges=[Edge(PEERS[far].peer_key, LAN, 1) for far in edges],
         )
-        return Hello((1,), WALL, record.raw, bytes(8), 1)
+        return Hello((1,), WALL, record.raw, bytes(8), 1, addresses=addresses)
 
     def knock(
         self, n: int, *, dialled: str | None = None, session: bytes = b"s"
@@ -224,6 +230,35 @@ def test_who_was_dialled_may_have_a_spare_place() -> None:
     assert door.enter(2, edges=(50,), dialled="x")[1] == Admission()
     assert code_of(door.enter(3, edges=(50,), dialled="x")[1]) is ByeCode.FULL
     assert door.peering.free() == 0
+
+
+def test_a_made_up_newcomer_takes_the_place_of_one_that_came_and_not_of_one_that_was_chosen() -> (
+    None
+):
+    door = Door(Slots(dial=1, accept=2, spare=0))
+    door.hint("x")
+    door.enter(0, edges=(50, 51, 52), dialled="x")
+    came, _ = door.enter(1, edges=(50,))
+    for far, back in ((50, (0, 1)), (51, (0,)), (52, (0,))):
+        record = parse_record(door.hello(far, back).record, MESH)
+        body = Records(((0, record.raw),)).encode()
+        door.node.message(came, MessageType.RECORDS, body, door.now)
+    door.tick()
+    assert door.node.topology.degree(PEERS[0].peer_key) > 2
+    _, answer = door.enter(3)
+    assert isinstance(answer, Admission)
+    assert [link for link, _, _ in answer.drop] == [came]
+
+
+def test_a_peer_is_known_by_its_own_advert_and_cannot_claim_that_of_another(door: Door) -> None:
+    own, others = (MESH.instance_name(PEERS[n].peer_key, 1) for n in (0, 1))
+    for name in (own, others):
+        door.hint(name)
+    link, _ = door.knock(0)
+    hello = door.hello(0, addresses=(f"mdns:{own}", f"mdns:{others}"))
+    assert door.peering.admit(link, hello, door.now) == Admission()
+    door.now += 10
+    assert [target.name for target in door.due()] == [others]
 
 
 # -- whom to dial

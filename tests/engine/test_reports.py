@@ -6,10 +6,12 @@ import pytest
 
 from presence_core.engine.conditions import Conditions
 from presence_core.engine.reports import Reports
+from presence_core.gossip.quota import COOL_DOWN, FORGET_SECONDS, Offence, Strikes
 from presence_core.handshake.events import ByeCode, Closed, CloseReason
-from presence_core.identity.keys import Identity
+from presence_core.identity.keys import Identity, peer_key_text
 from presence_core.model import Condition, ConditionState
 
+NOW = 1_000.0
 KEY = Identity.generate().peer_key
 
 
@@ -58,7 +60,7 @@ def test_a_stranger_is_named_by_address(board: Board) -> None:
 
 
 def test_a_full_peer_is_said_until_it_lets_us_in(board: Board) -> None:
-    board.reports.closed(KEY, Closed(CloseReason.BYE, "full", ByeCode.FULL))
+    board.reports.closed(KEY, Closed(CloseReason.BYE, "full", ByeCode.FULL), NOW)
     assert board.of("neighbours").state is ConditionState.WARNING
     board.reports.admitted(KEY)
     assert board.of("neighbours").state is ConditionState.OK
@@ -66,7 +68,7 @@ def test_a_full_peer_is_said_until_it_lets_us_in(board: Board) -> None:
 
 @pytest.mark.parametrize("code", [ByeCode.DENIED, ByeCode.BLOCKED])
 def test_a_refusal_is_said_until_it_lets_us_in(board: Board, code: ByeCode) -> None:
-    board.reports.closed(KEY, Closed(CloseReason.BYE, "no", code))
+    board.reports.closed(KEY, Closed(CloseReason.BYE, "no", code), NOW)
     assert "refuses this device" in (board.of("admission").message or "")
     board.reports.admitted(KEY)
     assert board.of("admission").state is ConditionState.OK
@@ -93,3 +95,75 @@ def test_a_configured_address_that_fails_is_said_with_the_reason(board: Board) -
     assert board.of("static").message == "192.0.2.1:5: no answer"
     board.reports.static_works("192.0.2.1:5")
     assert board.of("static").state is ConditionState.OK
+
+
+def test_who_sends_what_does_not_hold_is_named_with_what_how_often_where_and_what_was_done(
+    board: Board,
+) -> None:
+    strikes = Strikes()
+    board.reports.met(KEY, "192.0.2.7")
+    for _ in range(3):
+        strikes.strike(KEY, Offence.INVALID, "the signature is wrong", NOW)
+    board.reports.offences(strikes, {KEY: "medic\x1b[2J"}.get)
+    said = board.of("gossip")
+    assert said.state is ConditionState.WARNING
+    assert said.message == (
+        f"{peer_key_text(KEY)[:12]}… ('medic[2J') at 192.0.2.7 sent 3 records that do not hold "
+        "(the last: the signature is wrong); its link was closed"
+    )
+    assert "find that device" in (said.hint or "")
+
+
+def test_who_comes_back_too_early_is_said_to_have_been_refused(board: Board) -> None:
+    strikes = Strikes()
+    while not strikes.strike(KEY, Offence.INVALID, "why", NOW):
+        assert not strikes.refuse(KEY, NOW)
+    for count in ("once", "2 times"):
+        assert strikes.refuse(KEY, NOW + 1)
+        board.reports.offences(strikes, lambda _: None)
+        assert f"refused {count} since" in (board.of("gossip").message or "")
+    assert not strikes.refuse(KEY, NOW + COOL_DOWN)
+
+
+def test_an_offence_is_said_for_ten_minutes_after_it_and_its_cool_down(board: Board) -> None:
+    strikes = Strikes()
+    strikes.strike(KEY, Offence.REPLAYED, "why", NOW)
+    other = Identity.generate().peer_key
+    while not strikes.strike(other, Offence.INVALID, "why", NOW):
+        pass
+    for now, names in (
+        (NOW + FORGET_SECONDS - 1, {KEY, other}),
+        (NOW + FORGET_SECONDS, {other}),
+        (NOW + COOL_DOWN + FORGET_SECONDS - 1, {other}),
+        (NOW + COOL_DOWN + FORGET_SECONDS, set()),
+    ):
+        strikes.forget(now)
+        board.reports.offences(strikes, lambda _: None)
+        message = board.of("gossip").message or ""
+        assert {key for key in (KEY, other) if peer_key_text(key)[:12] in message} == names
+    assert board.of("gossip").state is ConditionState.OK
+
+
+def test_being_blamed_is_said_until_it_is_long_past_or_over(board: Board) -> None:
+    blamed = Closed(CloseReason.BYE, "limit", ByeCode.LIMIT)
+    board.reports.closed(KEY, blamed, NOW)
+    said = board.of("admission")
+    assert (said.message or "").startswith(f"{peer_key_text(KEY)[:12]}… refuses this device: ")
+    assert "same version" in (said.hint or "")
+    board.reports.fade(NOW + FORGET_SECONDS - 1)
+    assert board.of("admission") == said
+    board.reports.fade(NOW + FORGET_SECONDS)
+    assert board.of("admission").state is ConditionState.OK
+    board.reports.closed(KEY, blamed, NOW)
+    board.reports.admitted(KEY)
+    assert board.of("admission").state is ConditionState.OK
+
+
+def test_made_up_peers_do_not_fill_the_memory_of_reports(board: Board) -> None:
+    for n in range(5_000):
+        key = n.to_bytes(32, "big")
+        board.reports.met(key, "192.0.2.7")
+        for code in (ByeCode.FULL, ByeCode.DENIED, ByeCode.LIMIT):
+            board.reports.closed(key, Closed(CloseReason.BYE, "no", code), NOW)
+    for store in (board.reports._full, board.reports._refused, board.reports._hosts):
+        assert len(store) <= 1_024

@@ -39,6 +39,8 @@ class Applicant:
     early: list[tuple[int, bytes]] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
     asking: asyncio.Task[None] | None = None
+    hinted: bool = False
+    """Whether it has said where else we may dial."""
 
     def keep(self, kind: int, body: bytes) -> bool:
         """Keep a message for when the link is let in; False when there are too many."""

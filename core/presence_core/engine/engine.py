@@ -382,10 +382,16 @@ class Engine:
     def _look_around(self) -> None:
         now = self._clock.now()
         self._lan.set_free_slots(self._peering.free())
-        self._reports.offences(self._node.exchange.strikes)
+        self._node.exchange.strikes.forget(now)
+        self._reports.offences(self._node.exchange.strikes, self._name_of)
+        self._reports.fade(now)
         self._reports.clocks([link.clock_offset for link in self._node.links.values()])
         if self._measure(now) | self._assess_view(now):
             self._changed()
+
+    def _name_of(self, key: bytes) -> str | None:
+        entry = self._node.table.get(key)
+        return None if entry is None else entry.record.name
 
     async def _follow_metadata_file(self) -> None:
         """Publish what somebody else has written into the home's metadata file."""

@@ -143,6 +143,7 @@ class Links:
         """Check a peer that has proven its key; whoever dialled says Hello first."""
         self._half_open.pop(link.id, None)
         self._leave_gate(link, failed=False)
+        self._reports.met(link.session.peer_key or b"", link.stream.host)
         refusal = self._peering.authenticated(
             link.id,
             link.session.peer_key or b"",
@@ -171,7 +172,7 @@ class Links:
         if applicant is None:
             return
         if kind == MessageType.PEERS:
-            self._take_hints(link, body)
+            self._take_hints(applicant, body)
             return
         if kind == MessageType.HELLO and applicant.hello is None:
             try:
@@ -195,7 +196,7 @@ class Links:
         if self._leave_gate(link, failed=True) and closed.reason is CloseReason.WRONG_MESH:
             self._reports.stranger(link.stream.host)
         if key is not None:
-            self._reports.closed(key, closed)
+            self._reports.closed(key, closed, now)
         was_admitted = self.admitted.pop(link.id, None) is not None
         bye = closed.reason is CloseReason.BYE
         lost = not bye and closed.reason is not CloseReason.LOCAL
@@ -272,7 +273,12 @@ class Links:
                 link.send(MessageType.PEERS, peers.encode())
         link.hang_up(refusal.code, refusal.why)
 
-    def _take_hints(self, link: Link, body: bytes) -> None:
+    def _take_hints(self, applicant: Applicant, body: bytes) -> None:
+        """Take where else we may dial from whom we dialled, once: not to thousands of places."""
+        link = applicant.link
+        if link.dialled is None or applicant.hinted:
+            return
+        applicant.hinted = True
         try:
             peers = Peers.decode(body)
         except MessageError as error:

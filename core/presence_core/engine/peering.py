@@ -118,7 +118,7 @@ class Peering:
         tie = Tie(link, key, transport, dialled, now, session_id)
         if dialled is not None:
             self._targets.bind(dialled, key)
-        if self._node.exchange.strikes.cooling(key, now):
+        if self._node.exchange.strikes.refuse(key, now):
             return Refusal(ByeCode.LIMIT, "it has sent too much that does not hold")
         if self._is_duplicate(tie):
             return Refusal(ByeCode.DUPLICATE, "a session with this peer exists")
@@ -152,8 +152,10 @@ class Peering:
         if tie.dialled is not None:
             self._targets.succeeded(tie.dialled)
         for address in hello.addresses:
-            if address.startswith("mdns:"):
-                self._targets.bind(address.removeprefix("mdns:"), tie.key)
+            name = address.removeprefix("mdns:")
+            # Only what is its own: or it could claim an advert of somebody whom we then never dial.
+            if name == self._node.mesh.instance_name(tie.key, record.epoch):
+                self._targets.bind(name, tie.key)
         dialled = tie.dialled is not None
         self._node.link_up(link, hello, record, now, transport=tie.transport, dialled=dialled)
         return Admission(tuple(drop))
@@ -163,8 +165,8 @@ class Peering:
         self._admitted[link].addresses = addresses
 
     def _nonsense(self, tie: Tie, why: str, now: float) -> Refusal:
-        self._node.exchange.strikes.strike(tie.key, Offence.INVALID, why, now)
-        return Refusal(ByeCode.PROTOCOL, why)
+        over = self._node.exchange.strikes.strike(tie.key, Offence.INVALID, why, now)
+        return Refusal(ByeCode.LIMIT if over else ByeCode.PROTOCOL, why)
 
     def _rivals(self, tie: Tie) -> list[int]:
         """Return the other sessions with the same peer over the same transport."""
@@ -204,8 +206,13 @@ class Peering:
         if not self._displaced.take(None, now):
             self._turned_away[record.key] = now
             return None
-        links = ((tie.link, tie.key) for tie in self._admitted.values())
-        return most_redundant(links, self._node.topology.degree)
+        # Links that we chose ourselves are kept if possible: who makes up newcomers, of which each
+        # takes the place of an honest neighbour, could cut us off otherwise.
+        chosen = [(tie.link, tie.key) for tie in self._admitted.values() if tie.dialled is not None]
+        others = [(tie.link, tie.key) for tie in self._admitted.values() if tie.dialled is None]
+        degree = self._node.topology.degree
+        least = most_redundant(others, degree)
+        return most_redundant(chosen, degree) if least is None else least
 
     # -- ends
 

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from presence_core.codec.text import safe_text
+from presence_core.gossip.quota import FORGET_SECONDS, MAX_OFFENDERS
 from presence_core.handshake.events import ByeCode, Closed, CloseReason
 from presence_core.identity.keys import peer_key_text
 from presence_core.model import ConditionState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from presence_core.engine.conditions import Conditions
     from presence_core.gossip.quota import Offender, Strikes
 
 CLOCK_TOLERANCE = 300.0
 """Seconds by which clocks may differ before it is said (token times allow as much)."""
+
+
+_MOST = 64
+"""Of one kind that are remembered: whoever makes up keys does not fill our memory."""
+
+_THEY_DECIDE = "whoever runs the refusing device decides; there is nothing to repair in the network"
+_BLAMED = "refuses this device: it says that this device sent too much that does not hold"
+_IF_BLAMED = (
+    "it is tried again by itself; if it goes on, look whether both run the same version, "
+    "and whether a copy of this device's home is in use elsewhere"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Why there is no link with a peer. ``at``: when it was said, of what fades away."""
+
+    what: str
+    hint: str
+    at: float | None
 
 
 class Reports:
@@ -24,7 +49,8 @@ class Reports:
         self._foreign_adverts = 0
         self._strangers: set[str] = set()
         self._full: set[bytes] = set()
-        self._refused: dict[bytes, str] = {}
+        self._refused: dict[bytes, _Refused] = {}
+        self._hosts: dict[bytes, str] = {}
         self._unreachable: dict[str, str] = {}
         for source in ("admission", "clock", "gossip", "mesh", "neighbours"):
             conditions.set(source)
@@ -38,7 +64,7 @@ class Reports:
 
     def stranger(self, host: str) -> None:
         """A connection from ``host`` did not know our mesh key."""
-        if len(self._strangers) < 64:
+        if len(self._strangers) < _MOST:
             self._strangers.add(host)
         self._say_mesh()
 
@@ -73,7 +99,8 @@ class Reports:
 
     def full(self, key: bytes) -> None:
         """The peer has no room for another link."""
-        self._full.add(key)
+        if len(self._full) < _MOST:
+            self._full.add(key)
         self._say_full()
 
     def no_room(self, links: int) -> None:
@@ -89,7 +116,7 @@ class Reports:
         if not self._full:
             self._conditions.clear("neighbours")
             return
-        names = _some(sorted(peer_key_text(key)[:12] + "…" for key in self._full))
+        names = _some(sorted(map(_short, self._full)))
         self._conditions.set(
             "neighbours",
             ConditionState.WARNING,
@@ -97,50 +124,84 @@ class Reports:
             "it is tried again by itself; other peers are not affected",
         )
 
-    def closed(self, key: bytes, closed: Closed) -> None:
+    def closed(self, key: bytes, closed: Closed, now: float) -> None:
         """A session with this peer has ended; refusals are worth saying."""
         if closed.reason is CloseReason.BYE and closed.code == ByeCode.FULL:
             self.full(key)
         elif closed.reason is CloseReason.BYE and closed.code in (ByeCode.DENIED, ByeCode.BLOCKED):
-            self._refused[key] = "refuses this device"
-            self._say_refused()
+            self._refuse(key, _Refused("refuses this device", _THEY_DECIDE, None))
+        elif closed.reason is CloseReason.BYE and closed.code == ByeCode.LIMIT:
+            self._refuse(key, _Refused(_BLAMED, _IF_BLAMED, now))
 
     def denied(self, key: bytes, reason: str) -> None:
         """We have denied a peer."""
-        if len(self._refused) < 64:
-            self._refused[key] = f"was refused by this device: {reason}"
+        what = f"was refused by this device: {reason}"
+        self._refuse(key, _Refused(what, _THEY_DECIDE, None))
+
+    def _refuse(self, key: bytes, refused: _Refused) -> None:
+        self._refused.pop(key, None)
+        if len(self._refused) >= _MOST:
+            del self._refused[next(iter(self._refused))]
+        self._refused[key] = refused
         self._say_refused()
 
     def _say_refused(self) -> None:
         if not self._refused:
             self._conditions.clear("admission")
             return
-        key, what = next(reversed(self._refused.items()))
+        key, refused = next(reversed(self._refused.items()))
         more = f" (and {len(self._refused) - 1} more)" if len(self._refused) > 1 else ""
         self._conditions.set(
             "admission",
             ConditionState.WARNING,
-            f"{peer_key_text(key)[:12]}… {what}{more}",
-            "whoever runs the refusing device decides; there is nothing to repair in the network",
+            f"{_short(key)} {refused.what}{more}",
+            refused.hint,
         )
+
+    def fade(self, now: float) -> None:
+        """Say no more of a blame that has not been repeated for long."""
+        old = [
+            key
+            for key, refused in self._refused.items()
+            if refused.at is not None and now - refused.at >= FORGET_SECONDS
+        ]
+        for key in old:
+            del self._refused[key]
+            self._say_refused()
 
     # -- who sends what does not hold
 
-    def offences(self, strikes: Strikes) -> None:
-        """Name the neighbours that sent what an honest one does not send."""
+    def met(self, key: bytes, host: str) -> None:
+        """A peer was at this address, in case that it has to be found."""
+        self._hosts.pop(key, None)
+        if len(self._hosts) >= MAX_OFFENDERS:
+            del self._hosts[next(iter(self._hosts))]
+        self._hosts[key] = host
+
+    def offences(self, strikes: Strikes, name_of: Callable[[bytes], str | None]) -> None:
+        """Name those that sent what an honest peer does not send, until that is long past.
+
+        ``name_of`` gives what a peer calls itself.
+        """
         if not strikes.changed:
             return
         strikes.changed = False
+        if not strikes.offenders:
+            self._conditions.clear("gossip")
+            return
         worst = sorted(
             strikes.offenders.items(),
             key=lambda item: (-item[1].closed, -sum(item[1].counts.values())),
         )
-        said = [_accuse(key, offender) for key, offender in worst]
+        said = [
+            _accuse(key, offender, name_of(key), self._hosts.get(key)) for key, offender in worst
+        ]
         self._conditions.set(
             "gossip",
             ConditionState.WARNING,
-            _some(said),
-            "nothing of it was believed; find that device: it is faulty, or was tampered with",
+            _some(said, "; "),
+            "nothing of it was believed; find that device: it is faulty, or was tampered with. "
+            "This goes away ten minutes after the last time",
         )
 
     # -- configured addresses
@@ -185,16 +246,28 @@ class Reports:
         )
 
 
-def _accuse(key: bytes, offender: Offender) -> str:
+def _accuse(key: bytes, offender: Offender, name: str | None, host: str | None) -> str:
+    who = _short(key)
+    if name:
+        who += f" ({safe_text(name, limit=32)!r})"  # whatever it calls itself, the key is its own
+    if host:
+        who += f" at {host}"
     counts = " and ".join(f"{count:,} {offence}" for offence, count in offender.counts.items())
     closed = f"; its link was closed {offender.closed} times" if offender.closed > 1 else ""
     if offender.closed == 1:
         closed = "; its link was closed"
-    return f"{peer_key_text(key)[:12]}… sent {counts} (the last: {offender.detail}){closed}"
+    refused = f"; it was refused {offender.refused} times since" if offender.refused > 1 else ""
+    if offender.refused == 1:
+        refused = "; it was refused once since"
+    return f"{who} sent {counts} (the last: {offender.detail}){closed}{refused}"
 
 
-def _some(items: list[str], most: int = 3) -> str:
-    shown = ", ".join(items[:most])
+def _short(key: bytes) -> str:
+    return f"{peer_key_text(key)[:12]}…"
+
+
+def _some(items: list[str], between: str = ", ", most: int = 3) -> str:
+    shown = between.join(items[:most])
     return shown if len(items) <= most else f"{shown} and {len(items) - most} more"
 
 

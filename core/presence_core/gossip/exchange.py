@@ -120,7 +120,7 @@ class Exchange:
         self._versions: Rates[tuple[int, bytes]] = Rates(TAKEN_RATE, TAKEN_BURST)
         self._newcomers: Rates[int] = Rates(NEW_RATE, NEW_BURST)
         self._unasked: Rates[int] = Rates(UNASKED_RATE, UNASKED_BURST)
-        self._asked_newcomers: Rates[int] = Rates(NEW_RATE, float(MAX_PEERS))
+        self._offered_newcomers: Rates[int] = Rates(NEW_RATE, float(MAX_PEERS))
         self._output: list[Message | TooMuch] = []
 
     # -- links
@@ -187,8 +187,7 @@ class Exchange:
         """Decide on a verified record."""
         known = self.table.get(record.key)
         if known is None:
-            rates = self._asked_newcomers if asked else self._newcomers
-            if not rates.take(link, now):
+            if not asked and not self._newcomers.take(link, now):
                 self.offence(link, Offence.FLOOD, "more new peers than allowed", now)
                 return
         elif not asked and not self._versions.take((link, record.key), now):
@@ -201,6 +200,9 @@ class Exchange:
             return
         verdict = self.table.accept(record, age, now, self._lines[link].key)
         entry = self.table.get(record.key)
+        if verdict is Accepted.EQUIVOCATION:
+            # Its signature proves who says two things at once, whoever passes it on.
+            self._blame(record.key, Offence.CONTRADICTED, f"two of {record.name!r}", now)
         if verdict in _TAKEN and entry is not None and entry.record is record:
             self.spread.news(record.key, link, now)
             self._taker.record_taken(record, link, now)
@@ -223,17 +225,30 @@ class Exchange:
         """Take a Summary. Raises MessageError."""
         self._send(link, self.sync.summary(link, Summary.decode(body), now))
 
-    def have(self, link: int, body: bytes, _now: float) -> None:
+    def have(self, link: int, body: bytes, now: float) -> None:
         """Take what a neighbour offers, and note what of it we lack. Raises MessageError."""
         for prefix, mark in Have.decode(body).offers:
             entry = self.table.find(prefix)
-            if entry is None:
-                self.pulls.offered(link, prefix, mark)
-            elif entry.record.hash[:MARK_BYTES] == mark:
+            if entry is not None and entry.record.hash[:MARK_BYTES] == mark:
                 self.spread.known(link, entry.record.key)
-            elif entry.replaced != mark and entry.record.key != self._own_key:
+            elif self._is_wanted(link, prefix, mark, entry, now):
                 self.pulls.offered(link, prefix, mark)
         self.sync.offered(link)
+
+    def _is_wanted(
+        self, link: int, prefix: bytes, mark: bytes, entry: Entry | None, now: float
+    ) -> bool:
+        """Whether a version that a neighbour offers is to be asked for.
+
+        Offers have quotas too, or the way around those of records would be to offer them first.
+        Nobody is blamed for offering more: who has many neighbours has much to offer.
+        """
+        if entry is None:
+            return self.pulls.waits(link, prefix) or self._offered_newcomers.take(link, now)
+        key = entry.record.key
+        if entry.replaced == mark or key == self._own_key:
+            return False
+        return self.pulls.waits(link, prefix) or self._versions.take((link, key), now)
 
     def want(self, link: int, body: bytes, now: float) -> None:
         """Send what a neighbour asks for. Raises MessageError."""

@@ -70,6 +70,11 @@ class Pulls:
         elif new:
             self._forget_offer(link, prefix)
 
+    def waits(self, link: int, prefix: bytes) -> bool:
+        """Whether an offer of this neighbour waits already."""
+        wanted = self._wanted.get(prefix)
+        return wanted is not None and link in wanted.offers
+
     def came(self, link: int, prefix: bytes, mark: bytes) -> bool:
         """A record has come; True if this neighbour had been asked for it.
 

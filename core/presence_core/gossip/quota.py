@@ -31,6 +31,9 @@ POINTS_PER_SECOND = LIMIT_POINTS / 60
 COOL_DOWN = 30.0
 MAX_COOL_DOWN = 3_600.0
 MAX_OFFENDERS = 1_024
+FORGET_SECONDS = 600.0
+"""How long after its last offence, and the end of its cool-down, a peer is remembered and named:
+long enough for a person to see it."""
 
 _ROUNDING = 1e-6
 """By how much a token may seem to be too small at the moment at which it is said to be there."""
@@ -84,6 +87,7 @@ class Offence(StrEnum):
     REPLAYED = "records that were replaced long ago"
     FLOOD = "more than the protocol allows"
     MALFORMED = "messages that break the protocol"
+    CONTRADICTED = "records that contradict each other"
 
 
 _POINTS = {
@@ -91,6 +95,7 @@ _POINTS = {
     Offence.REPLAYED: 0.25,
     Offence.FLOOD: 0.05,
     Offence.MALFORMED: 1.0,
+    Offence.CONTRADICTED: 1.0,
 }
 
 
@@ -103,6 +108,8 @@ class Offender:
     """What was wrong the last time, in words."""
     closed: int = 0
     """How often its link was closed for it."""
+    refused: int = 0
+    """How often it came back too early."""
     points: float = 0.0
     at: float = 0.0
     cool_until: float = float("-inf")
@@ -121,7 +128,8 @@ class Strikes:
         offender = self.offenders.get(key)
         if offender is None:
             if len(self.offenders) >= MAX_OFFENDERS:
-                del self.offenders[next(iter(self.offenders))]
+                # Whoever makes up so many keys does not push those out that cool down longest.
+                del self.offenders[min(self.offenders, key=self.cool_until)]
             offender = self.offenders[key] = Offender(at=now)
         offender.points = max(0.0, offender.points - (now - offender.at) * POINTS_PER_SECOND)
         offender.points += _POINTS[offence]
@@ -135,6 +143,26 @@ class Strikes:
         offender.cool_until = now + min(MAX_COOL_DOWN, COOL_DOWN * 2.0 ** min(offender.closed, 16))
         offender.closed += 1
         return True
+
+    def refuse(self, key: bytes, now: float) -> bool:
+        """Whether a peer that has come back is to be refused, as it cools down; it is counted."""
+        offender = self.offenders.get(key)
+        if offender is None or now >= offender.cool_until:
+            return False
+        offender.refused += 1
+        self.changed = True
+        return True
+
+    def forget(self, now: float) -> None:
+        """Forget those that gave no reason for a long time."""
+        quiet = [
+            key
+            for key, offender in self.offenders.items()
+            if now - max(offender.at, offender.cool_until) >= FORGET_SECONDS
+        ]
+        for key in quiet:
+            del self.offenders[key]
+            self.changed = True
 
     def cool_until(self, key: bytes) -> float:
         """Until when this peer is to be left alone; -inf if it never gave a reason."""

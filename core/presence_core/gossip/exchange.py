@@ -189,7 +189,8 @@ class Exchange:
         if known is None:
             rates = self._asked_newcomers if asked else self._newcomers
             if not rates.take(link, now):
-                self.offence(link, Offence.FLOOD, "more new peers than allowed", now)
+                if not asked:
+                    self.offence(link, Offence.FLOOD, "more new peers than allowed", now)
                 return
         elif not asked and not self._versions.take((link, record.key), now):
             self.offence(link, Offence.FLOOD, "more versions of a peer than allowed", now)

@@ -190,6 +190,22 @@ def test_a_newcomer_between_two_halves_is_not_blamed_for_the_old_records_of_one(
     assert field.hung_up == []
 
 
+def test_metadata_that_was_replaced_before_it_came_is_not_waited_for(field: Field) -> None:
+    line(field)
+    for seq in range(1, 60):  # of each the sender has no body, and nobody else either
+        body = Body(seq.to_bytes(32, "big"), 100)
+        edges = (field.nodes["bob"].key,)
+        made = record(field.identities["alice"], seq, epoch=WALL + 5, metadata=body, edges=edges)
+        field.say("alice", "bob", MessageType.RECORDS, records(made))
+        field.settle()
+        field.now += 1.0
+    bob = field.nodes["bob"]
+    assert len(bob.bodies._waiting) + len(bob.bodies._running) <= 2
+    field.nodes["carol"].set_metadata(metadata_of(100), field.now)
+    field.wait(1)
+    assert value_of(bob, field.nodes["carol"]) == metadata_of(100)
+
+
 # -- ends
 
 
@@ -356,6 +372,23 @@ def test_a_flood_of_new_peers_is_dropped_and_ends_the_link(
             field.say("alice", "erin", MessageType.RECORDS, records(record(who)))
             field.settle()
     assert field.hung_up == [("erin", ByeCode.LIMIT)]
+
+
+def test_nobody_is_blamed_for_what_it_was_asked_for(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange_module, "MAX_PEERS", 20)
+    field.add("erin")
+    field.link("erin", "alice")
+    field.wait(1)
+    alice = field.nodes["alice"]
+    for who in STRANGERS[:40]:
+        alice.table.accept(record(who), 0.0, field.now, None)
+    offers = tuple((who.peer_key[:8], record(who).hash[:4]) for who in STRANGERS[:40])
+    field.say("alice", "erin", MessageType.HAVE, Have(offers).encode())
+    field.wait(0)
+    assert 2 + 15 < len(field.nodes["erin"].table) <= 2 + 20
+    assert not blamed(field)
 
 
 def test_a_peer_that_changes_without_end_is_slowed_down_where_it_enters(field: Field) -> None:

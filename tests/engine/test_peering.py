@@ -9,13 +9,16 @@ import pytest
 from presence_core.discovery.hint import DialHint
 from presence_core.engine.node import Node, NodeProfile
 from presence_core.engine.peering import (
+    DISPLACE_BURST,
     MAX_APPLICANTS,
     Admission,
     Peering,
     Refusal,
+    addresses_of,
+    host_and_port,
 )
 from presence_core.engine.targets import Target, Targets
-from presence_core.gossip.messages import Hello, Records
+from presence_core.gossip.messages import MAX_HINTS, Hello, Peers, Records
 from presence_core.gossip.neighbours import CROSSING_SECONDS, Slots
 from presence_core.gossip.record import Edge, parse_record, sign_record
 from presence_core.handshake.events import ByeCode, MessageType
@@ -25,6 +28,9 @@ from tests.engine.field import LAN, MESH, WALL
 
 OWN = Identity.from_private_bytes(b"o" * 32)
 PEERS = [Identity.from_private_bytes(n.to_bytes(32, "big")) for n in range(1, 60)]
+OWN_SLOT = len(PEERS)
+PEERS.append(OWN)
+"""So that edges may lead to ourselves too."""
 ADDRESS = ("192.0.2.1", 47_700)
 
 
@@ -89,6 +95,18 @@ class Door:
 
     def close(self, link: int, *, code: int | None = None, lost: bool = False) -> bytes | None:
         return self.peering.closed(link, code=code, lost=lost, now=self.now)
+
+    def tell(self, link: int, n: int, edges: tuple[int, ...] = ()) -> None:
+        """Let a neighbour tell of somebody, or of itself."""
+        body = Records(((0, self.hello(n, edges).record),)).encode()
+        self.node.message(link, MessageType.RECORDS, body, self.now)
+        self.tick()
+
+    def reach_over(self, link: int, near: int, *far: int) -> None:
+        """Let others stand behind a neighbour."""
+        self.tell(link, near, (OWN_SLOT, *far))
+        for n in far:
+            self.tell(link, n, (near,))
 
     def hint(self, name: str, source: str = "mdns", key: bytes | None = None) -> None:
         self.peering.hinted(DialHint(source, name, (ADDRESS,), 2), self.now)
@@ -306,3 +324,278 @@ def test_a_neighbour_that_said_goodbye_is_not_dialled(door: Door) -> None:
     door.now += 100
     assert door.due() == []
     assert door.peering.next_time(door.now) == float("inf")
+
+
+def test_links_are_made_up_to_three_that_we_dialled_and_then_no_more(door: Door) -> None:
+    link, _ = door.enter(0)
+    door.reach_over(link, 0, *range(1, 12))
+    for n in range(1, 12):
+        door.hint(f"x{n}", key=PEERS[n].peer_key)
+    dialled = 0
+    for _ in range(200):
+        for target in door.due():
+            n = int(target.name[1:])
+            assert door.enter(n, edges=(0,), dialled=target.name)[1] == Admission()
+            dialled += 1
+        door.now += 0.1
+    assert dialled == 3
+    assert door.peering.next_time(door.now) == float("inf")
+
+
+def test_top_ups_are_made_one_at_a_time(door: Door) -> None:
+    link, _ = door.enter(0)
+    door.reach_over(link, 0, *range(1, 12))
+    for n in range(1, 12):
+        door.hint(f"x{n}", key=PEERS[n].peer_key)
+    door.now += 5
+    assert len(door.due()) == 1
+    assert door.due() == []
+    assert door.peering.next_time(door.now) > door.now
+    door.now = door.peering.next_time(door.now)
+    assert len(door.due()) == 1
+
+
+def test_whoever_is_out_of_reach_is_dialled_before_those_in_reach(door: Door) -> None:
+    for _ in range(20):
+        door = Door()
+        link, _ = door.enter(0)
+        door.reach_over(link, 0, 1, 2, 3, 4, 5)
+        for n in (1, 2, 3, 4, 5, 6):
+            door.hint(f"x{n}", key=PEERS[n].peer_key)
+        door.now += 5
+        assert door.due()[0].name == "x6"
+
+
+def test_who_has_links_enough_still_looks_for_those_out_of_reach_one_at_a_time() -> None:
+    door = Door(Slots(dial=1, accept=2, spare=2))
+    door.hint("x0")
+    door.enter(0, edges=(50,), dialled="x0")
+    door.enter(1, edges=(50,))
+    for n in (2, 3, 4):
+        door.hint(f"x{n}", key=PEERS[n].peer_key)
+    door.now += 5
+    assert len(door.due()) == 1
+    door.now += 5
+    assert door.due() == []
+    assert door.peering.next_time(door.now) == float("inf")
+
+
+def test_who_gets_out_of_reach_is_dialled_soon_and_who_is_back_is_not(door: Door) -> None:
+    link, _ = door.enter(0)
+    door.hint("x1", key=PEERS[1].peer_key)
+    door.reach_over(link, 0, 1)
+    (target,) = door.targets.missing(set())
+    door.targets.failed(target, door.now, seconds=1_000.0)
+    door.tell(link, 0, (OWN_SLOT,))
+    assert target.lost_at == door.now
+    assert target.next_dial <= door.now + 0.3
+    door.reach_over(link, 0, 1)
+    assert target.lost_at is None
+
+
+def test_nobody_is_dialled_while_it_cools_down(door: Door) -> None:
+    door.hint("x0", key=PEERS[0].peer_key)
+    for _ in range(3):
+        link, _ = door.knock(0)
+        door.peering.admit(link, door.hello(1), door.now)
+        door.close(link)
+    door.now += 5
+    assert door.due() == []
+    at = door.peering.next_time(door.now)
+    assert at == door.node.exchange.strikes.cool_until(PEERS[0].peer_key)
+    door.now = at
+    assert [target.name for target in door.due()] == ["x0"]
+
+
+def test_who_has_refused_us_is_left_alone_for_a_while(door: Door) -> None:
+    door.hint("x")
+    (target,) = door.due()
+    door.peering.dial_failed(target, door.now, code=ByeCode.FULL)
+    assert door.now + 15 <= door.peering.next_time(door.now) <= door.now + 30
+
+
+def test_our_own_advert_under_another_name_is_dialled_once(door: Door) -> None:
+    door.hint("mirror")
+    (target,) = door.due()
+    door.peering.dial_failed(target, door.now, key=OWN.peer_key)
+    door.now += 1_000
+    assert door.due() == []
+
+
+def test_whose_advert_it_is_is_known_from_the_record_and_from_nobodys_claim(door: Door) -> None:
+    door.hint(MESH.instance_name(PEERS[0].peer_key, 1))
+    door.hint("victim")
+    link, _ = door.knock(0)
+    hello = door.hello(0)
+    claims = Hello((1,), WALL, hello.record, bytes(8), 1, addresses=("mdns:victim",))
+    assert door.peering.admit(link, claims, door.now) == Admission()
+    door.now += 5
+    assert [target.name for target in door.due()] == ["victim"]
+
+
+def test_what_is_dialled_stays_bounded_whatever_is_hinted_and_however_it_ends(door: Door) -> None:
+    rng = random.Random(9)
+    under_way: list[Target] = []
+    for step in range(3_000):
+        door.now += rng.uniform(0, 0.2)
+        door.hint(f"x{step}", rng.choice(["mdns", "peers"]))
+        under_way += door.due()
+        assert len(under_way) <= 3
+        assert door.targets.dialling() == len(under_way)
+        if under_way and rng.random() < 0.6:
+            target = under_way.pop(rng.randrange(len(under_way)))
+            door.peering.dial_failed(target, door.now, code=rng.choice([None, ByeCode.FULL]))
+    assert len(door.targets._targets) <= 1_000
+
+
+# -- a place for whoever has none
+
+
+def full_house() -> Door:
+    """All places are taken; the neighbour 0 has one link more than the others."""
+    door = Door(Slots(dial=1, accept=3, spare=0))
+    for n in range(3):
+        assert isinstance(door.enter(n)[1], Admission)
+    return door
+
+
+def give_links(door: Door, n: int, *far: int) -> None:
+    """Let a neighbour have confirmed links to others."""
+    link = next(link.id for link in door.node.links.values() if link.key == PEERS[n].peer_key)
+    door.reach_over(link, n, *far)
+
+
+def test_a_peer_without_any_link_gets_the_place_of_the_one_that_is_missed_least() -> None:
+    door = full_house()
+    give_links(door, 0, 20)
+    give_links(door, 1, 21, 22)
+    link, answer = door.enter(5)
+    assert isinstance(answer, Admission)
+    ((dropped, code, _),) = answer.drop
+    assert code is ByeCode.FULL
+    assert door.node.links[dropped].key == PEERS[1].peer_key
+    door.close(dropped)
+    assert door.neighbours() == {PEERS[n].peer_key for n in (0, 2, 5)}
+    assert link in door.node.links
+
+
+def test_a_peer_that_has_a_link_is_refused() -> None:
+    door = full_house()
+    give_links(door, 0, 20)
+    assert code_of(door.enter(5, edges=(30,))[1]) is ByeCode.FULL
+
+
+def test_nobody_is_cut_off_for_a_newcomer() -> None:
+    door = full_house()
+    assert code_of(door.enter(5)[1]) is ByeCode.FULL
+
+
+def test_places_change_hands_only_so_often() -> None:
+    door = full_house()
+    taken = 0
+    for n in range(5, 45):
+        for near in (0, 1, 2):
+            if PEERS[near].peer_key in door.neighbours():
+                give_links(door, near, 48, 49)
+        link, answer = door.enter(n)
+        if isinstance(answer, Admission):
+            taken += 1
+            for other, _, _ in answer.drop:
+                door.close(other)
+            door.reach_over(link, n, 48, 49)
+        else:
+            door.close(link)
+    assert taken == DISPLACE_BURST
+    assert door.peering.links() == 3
+
+
+# -- hints
+
+
+def test_whom_we_have_no_room_for_is_told_of_neighbours_that_have_few_links(door: Door) -> None:
+    for n in range(6):
+        link, _ = door.enter(n)
+        if n != 5:
+            door.peering.located(link, ((f"192.0.2.{n}", 47_700),))
+    for n in (0, 1):
+        give_links(door, n, 20 + n, 30 + n)
+    hints = door.peering.hints(PEERS[2].peer_key)
+    told = {key for key, _ in hints.hints}
+    assert len(hints.hints) == MAX_HINTS // 2
+    assert PEERS[2].peer_key not in told
+    assert PEERS[5].peer_key not in told
+    assert {PEERS[3].peer_key, PEERS[4].peer_key} <= told
+    assert Peers.decode(hints.encode()) == hints
+
+
+def test_hints_are_dialled_but_not_those_to_this_machine_from_elsewhere(door: Door) -> None:
+    door.peering.directed(
+        Peers(((PEERS[0].peer_key, ("127.0.0.1:5", "[::1]:5", "192.0.2.7:47700")),)),
+        door.now,
+        local=False,
+    )
+    (target,) = door.due()
+    assert target.addresses == (("192.0.2.7", 47_700),)
+    assert target.peer_key == PEERS[0].peer_key
+
+
+def test_hints_to_neighbours_and_to_nowhere_are_passed_over(door: Door) -> None:
+    door.enter(0)
+    door.peering.directed(
+        Peers(((PEERS[0].peer_key, ("192.0.2.7:5",)), (PEERS[1].peer_key, ("nowhere",)))),
+        door.now,
+        local=False,
+    )
+    assert list(door.targets.missing(set())) == []
+
+
+def test_a_hint_to_somebody_in_reach_is_no_reason_to_dial_when_there_are_links_enough() -> None:
+    door = Door(Slots(dial=1, accept=4, spare=2))
+    door.hint("x0")
+    link, _ = door.enter(0, dialled="x0")
+    door.reach_over(link, 0, 1)
+    door.peering.directed(Peers(((PEERS[1].peer_key, ("192.0.2.7:5",)),)), door.now, local=False)
+    door.now += 5
+    assert door.due() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "local", "expected"),
+    [
+        ("192.0.2.1:5", False, ("192.0.2.1", 5)),
+        ("[2001:db8::1]:5", False, ("2001:db8::1", 5)),
+        ("127.0.0.1:5", True, ("127.0.0.1", 5)),
+        ("[::1]:65535", True, ("::1", 65_535)),
+        ("127.0.0.1:5", False, None),
+        ("127.9.9.9:5", False, None),
+        ("[::1]:5", False, None),
+        ("[::ffff:127.0.0.1]:5", False, None),
+        ("[::ffff:224.0.0.251]:5", True, None),
+        ("192.0.2.1:5", True, ("192.0.2.1", 5)),
+        ("224.0.0.251:5", False, None),
+        ("[ff02::fb]:5", False, None),
+        ("0.0.0.0:5", False, None),
+        ("[::]:5", True, None),
+        ("169.254.1.1:5", False, None),
+        ("[fe80::1]:5", False, None),
+        ("[fe80::1%eth0]:5", False, None),
+        ("host.example:5", False, None),
+        ("192.0.2.1", False, None),
+        ("192.0.2.1:0", False, None),
+        ("192.0.2.1:65536", False, None),
+        ("192.0.2.1:-5", False, None),
+        ("192.0.2.1:" + "9" * 100, False, None),
+        (":5", False, None),
+        ("", False, None),
+    ],
+)
+def test_only_a_literal_address_that_may_be_elsewhere_is_a_hint(
+    text: str, local: bool, expected: tuple[str, int] | None
+) -> None:
+    assert host_and_port(text, local=local) == expected
+
+
+def test_where_a_peer_can_be_dialled_again_is_a_port_or_nothing() -> None:
+    texts = ("tcp:5", "tcp:0", "tcp:65536", "tcp:-1", "tcp:", "tcp:" + "9" * 100, "5", "mdns:5")
+    hello = Hello((1,), 0, b"", bytes(8), 0, addresses=texts)
+    assert addresses_of(hello, "192.0.2.1") == (("192.0.2.1", 5),)

@@ -223,3 +223,13 @@ def test_a_first_dial_gives_way_to_somebody_from_there_who_is_shaking_hands() ->
     assert first(book) == CROSSING_SECONDS[0]
     book.failed(target, 1.0)
     assert not book.give_way(target, {"192.0.2.1"}, 1.0)
+
+
+def test_withdrawn_adverts_make_room_for_new_ones() -> None:
+    book = targets("")
+    for number in range(MAX_TARGETS + 10):  # each comes back under another name
+        name = f"run{number}"
+        book.hint(hint(name), 0.0, reach=0)
+        assert name in book._targets
+        book.withdrawn(name)
+    assert len(book._targets) <= MAX_TARGETS

@@ -15,7 +15,7 @@ from presence_core.engine.connections import LinkMeasure
 from presence_core.engine.gate import HandshakeGate, is_loopback
 from presence_core.engine.link import Link
 from presence_core.engine.node import Node, Output, Send
-from presence_core.engine.peering import Peering, Refusal
+from presence_core.engine.peering import Peering, Refusal, addresses_of
 from presence_core.gossip.messages import Hello, MessageError, Peers
 from presence_core.handshake.events import ByeCode, Closed, CloseReason, MessageType
 from presence_core.handshake.session import LAN, Session
@@ -172,7 +172,8 @@ class Links:
         if applicant is None:
             return
         if kind == MessageType.PEERS:
-            self._take_hints(applicant, body)
+            if link.dialled is not None:  # nobody else has been asked where to try
+                self._take_hints(applicant, body)
             return
         if kind == MessageType.HELLO and applicant.hello is None:
             try:
@@ -196,7 +197,7 @@ class Links:
         if self._leave_gate(link, failed=True) and closed.reason is CloseReason.WRONG_MESH:
             self._reports.stranger(link.stream.host)
         if key is not None:
-            self._reports.closed(key, closed, now)
+            self._reports.closed(key, closed, now, alone=not self.admitted)
         was_admitted = self.admitted.pop(link.id, None) is not None
         bye = closed.reason is CloseReason.BYE
         lost = not bye and closed.reason is not CloseReason.LOCAL
@@ -254,12 +255,7 @@ class Links:
         target = self._dialled.get(link.id)
         if target is not None and target.source == "static":
             self._reports.static_works(target.name)
-        addresses = tuple(
-            (link.stream.host, int(port))
-            for address in hello.addresses
-            if (port := address.removeprefix("tcp:")) != address and port.isdecimal()
-        )
-        self._peering.located(link.id, addresses)
+        self._peering.located(link.id, addresses_of(hello, link.stream.host))
         for kind, body in applicant.early:
             self._node.message(link.id, kind, body, now)
         link.flush()

@@ -41,6 +41,8 @@ class PeerMetadata:
         """Who is shown with a body, by its hash."""
         self._awaited: dict[bytes, set[bytes]] = {}
         """Who waits for a body, by its hash."""
+        self._awaits: dict[bytes, bytes] = {}
+        """What each peer waits for."""
         self._size = 0
 
     def get(self, key: bytes) -> PeerBody | None:
@@ -60,18 +62,37 @@ class PeerMetadata:
         """
         if record.metadata is None:
             self.drop(record.key)
-        elif self.pending(record):
+        elif not self.pending(record):
+            self._await_nothing(record.key)
+        else:
             body = self._bodies.get(record.metadata.sha256)
             if body is not None and len(body) == record.metadata.size:
                 self._take(record.key, PeerBody(body, record.metadata.sha256))
+                self._await_nothing(record.key)
             else:
                 self._await(record.metadata.sha256, record.key)
                 self._bodies.announce(record.metadata, link)
 
     def _await(self, sha256: bytes, key: bytes) -> None:
-        if sha256 not in self._awaited and len(self._awaited) >= MAX_WAITING:
-            del self._awaited[next(iter(self._awaited))]
+        if self._awaits.get(key) == sha256:
+            return
+        self._await_nothing(key)
+        if len(self._awaits) >= MAX_WAITING:
+            self._await_nothing(next(iter(self._awaits)))
+        self._awaits[key] = sha256
         self._awaited.setdefault(sha256, set()).add(key)
+
+    def _await_nothing(self, key: bytes) -> None:
+        """Stop waiting for what a peer named before, so that one peer keeps one place at most."""
+        sha256 = self._awaits.pop(key, None)
+        if sha256 is None:
+            return
+        waiting = self._awaited[sha256]
+        waiting.discard(key)
+        if not waiting:
+            del self._awaited[sha256]
+            if sha256 not in self._shown:
+                self._bodies.forget(sha256)
 
     def arrived(self, sha256: bytes, body: bytes, wanted: Callable[[bytes], Body | None]) -> None:
         """Take a body that was fetched, for each peer whose record names it.
@@ -79,11 +100,15 @@ class PeerMetadata:
         ``wanted`` gives what the newest record of a peer names.
         """
         for key in self._awaited.pop(sha256, ()):
+            del self._awaits[key]
             if wanted(key) == Body(sha256, len(body)):
                 self._take(key, PeerBody(body, sha256))
+        if sha256 not in self._shown:
+            self._bodies.forget(sha256)
 
     def drop(self, key: bytes) -> None:
         """Forget the metadata of a peer that publishes none, or is gone."""
+        self._await_nothing(key)
         old = self._of.pop(key, None)
         if old is not None:
             self._size -= len(old.value)

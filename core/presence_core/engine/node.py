@@ -48,7 +48,7 @@ SLOW_TRANSPORTS = frozenset({2})
 
 INLINE_BODIES = 16 * 1024
 
-MAX_SOURCES = 2
+MAX_SOURCES = 1
 """Neighbours on the way to a peer that are asked for what it shows, besides who told of it."""
 
 MANY_PULLS, SETTLE_SECONDS = 256, 0.25
@@ -291,12 +291,13 @@ class Node:
         self.changed |= settled.peers
         self.changed_edges |= settled.edges
         self.rerouted |= settled.peers
-        near = {link.key: link.id for link in self.links.values()}
+        near: dict[bytes | None, int] = {link.key: link.id for link in self.links.values()}
         for key in settled.peers:
             entry, way = self.table.get(key), self.topology.way(key)
             if entry is not None and way is not None and self.metadata.pending(entry.record):
-                for source in {entry.source, *way.via[:MAX_SOURCES]} & near.keys():
-                    self.metadata.follow(entry.record, near[source])
+                for source in {entry.source, *way.via[:MAX_SOURCES]}:
+                    if source in near:
+                        self.metadata.follow(entry.record, near[source])
 
     def _collect(self) -> None:
         for item in self.exchange.take_output():

@@ -151,11 +151,6 @@ class Peering:
         self._admitted[link] = tie
         if tie.dialled is not None:
             self._targets.succeeded(tie.dialled)
-        for address in hello.addresses:
-            name = address.removeprefix("mdns:")
-            # Only what is its own: or it could claim an advert of somebody whom we then never dial.
-            if name == self._node.mesh.instance_name(tie.key, record.epoch):
-                self._targets.bind(name, tie.key)
         dialled = tie.dialled is not None
         self._node.link_up(link, hello, record, now, transport=tie.transport, dialled=dialled)
         return Admission(tuple(drop))
@@ -422,6 +417,16 @@ def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def addresses_of(hello: Hello, host: str) -> tuple[tuple[str, int], ...]:
+    """Return where a peer that is seen at ``host`` can be dialled again, by what it says."""
+    ports = (text.removeprefix("tcp:") for text in hello.addresses if text.startswith("tcp:"))
+    return tuple(
+        (host, int(port))
+        for port in ports
+        if port.isascii() and port.isdecimal() and 0 < int(port) < 65_536
+    )
+
+
 def host_and_port(text: str, *, local: bool) -> tuple[str, int] | None:
     """Read ``HOST:PORT`` with a literal address; None for anything else.
 
@@ -432,6 +437,7 @@ def host_and_port(text: str, *, local: bool) -> tuple[str, int] | None:
         address = ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
         return None
+    address = getattr(address, "ipv4_mapped", None) or address
     if not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65_536:
         return None
     usable = not (address.is_multicast or address.is_unspecified or address.is_link_local)

@@ -90,9 +90,9 @@ class Reports:
     # -- who refuses whom
 
     def admitted(self, key: bytes) -> None:
-        """A link to this peer is up: what was said against it is over."""
-        if key in self._full:
-            self._full.discard(key)
+        """A link to this peer is up: what was said against it is over. One link is enough."""
+        if self._full:
+            self._full.clear()
             self._say_full()
         if self._refused.pop(key, None) is not None:
             self._say_refused()
@@ -124,10 +124,14 @@ class Reports:
             "it is tried again by itself; other peers are not affected",
         )
 
-    def closed(self, key: bytes, closed: Closed, now: float) -> None:
-        """A session with this peer has ended; refusals are worth saying."""
+    def closed(self, key: bytes, closed: Closed, now: float, *, alone: bool = True) -> None:
+        """A session with this peer has ended; refusals are worth saying.
+
+        Whoever has a link (not ``alone``) misses nothing when another peer has no room.
+        """
         if closed.reason is CloseReason.BYE and closed.code == ByeCode.FULL:
-            self.full(key)
+            if alone:
+                self.full(key)
         elif closed.reason is CloseReason.BYE and closed.code in (ByeCode.DENIED, ByeCode.BLOCKED):
             self._refuse(key, _Refused("refuses this device", _THEY_DECIDE, None))
         elif closed.reason is CloseReason.BYE and closed.code == ByeCode.LIMIT:

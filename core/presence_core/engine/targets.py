@@ -269,16 +269,16 @@ class Targets:
                 self._remove(target)
 
     def _make_room(self) -> bool:
-        """Drop the target that failed most often, of those nobody configured or misses."""
+        """Drop one that is gone or failed most often, of those nobody configured or misses."""
         idle = [
             target
             for target in self._targets.values()
-            if target.failures
+            if (target.failures or target.gone)
             and not target.dialling
             and target.source in ("mdns", "peers")
             and target.lost_at is None
         ]
         if not idle:
             return False
-        self._remove(max(idle, key=lambda target: target.failures))
+        self._remove(max(idle, key=lambda target: (target.gone, target.failures)))
         return True

@@ -1,7 +1,7 @@
 """Making two tables equal (protocol §6.7): roots, then buckets, then Have and Want.
 
-Pure; time is passed in. On connect whoever dialled leads; later whoever is asked whether its table
-is the same, and finds that it is not.
+Pure; time is passed in. On a link only whoever dialled leads, so that a lead and an answer are
+never taken for each other; the other end makes it lead by saying that its table is another.
 
 ``leader``: Summary of all its buckets → ``follower``: Summary of those that differ, and Have of
 what is in them → ``leader``: Have of the same. Then both ask for what they lack.
@@ -56,7 +56,8 @@ class _Step(Enum):
 class _Course:
     """The course of one link. ``confirmed_at``: when its table was last known to hold no more."""
 
-    step: _Step
+    leads: bool
+    step: _Step = _Step.REST
     confirmed_at: float | None = None
 
 
@@ -75,7 +76,7 @@ class Sync:
 
     def opened(self, link: int, root: bytes, now: float, *, leads: bool) -> list[Summary]:
         """A link has come up, and its Hello has told the root of the other table."""
-        course = self._courses[link] = _Course(_Step.REST)
+        course = self._courses[link] = _Course(leads)
         if self._compare_at == float("inf"):
             self._schedule(now)
         if not leads:
@@ -99,7 +100,9 @@ class Sync:
         if said.depth == 0 and not said.digests:
             self._confirm(course, now)
             return []
-        if said.depth == 1 and course.step is _Step.LED:
+        if said.depth == 1 and course.leads:
+            if course.step is not _Step.LED:
+                return []
             return self._told_what_differs(course, said, now)
         if not self._rates.take(link, now):
             return []
@@ -111,6 +114,8 @@ class Sync:
         if said.digests[0][1] == self._table.root():
             self._confirm(course, now)
             return [Summary(0, ())]
+        if not course.leads:
+            return [self._whole()]
         course.step = _Step.LED
         return [self._buckets()]
 

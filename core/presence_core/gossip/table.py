@@ -132,17 +132,17 @@ class Table:
         if floor is not None and now < floor[1] and record.order[:2] <= floor[0]:
             return Accepted.REPLAY
         while len(self._entries) >= MAX_PEERS or self._bytes + len(record.raw) > MAX_BYTES:
-            if not self._evict(now):
+            if not self._evict():
                 return Accepted.FULL
         self._floors.pop(record.key, None)
         self._put(Entry(record, now, age, source))
         return Accepted.NEW
 
-    def _evict(self, now: float) -> bool:
+    def _evict(self) -> bool:
         """Drop the newest comer that is not to be kept; False when all are."""
         for key in reversed(self._entries):
             if key != self._own_key and not self._keep(key):
-                self.forget(key, now)
+                self._remove(key)  # without a floor: it may come back as it was when there is room
                 self._evicted.append(key)
                 return True
         return False
@@ -199,16 +199,22 @@ class Table:
 
     def forget(self, key: bytes, now: float) -> None:
         """Drop a peer, and keep the floor under which its old records are replays."""
-        entry = self._entries.pop(key, None)
+        entry = self._remove(key)
         if entry is None:
             return
+        if len(self._floors) >= MAX_FLOORS:
+            del self._floors[next(iter(self._floors))]
+        self._floors[key] = (entry.record.order[:2], now + FLOOR_SECONDS)
+
+    def _remove(self, key: bytes) -> Entry | None:
+        entry = self._entries.pop(key, None)
+        if entry is None:
+            return None
         self._unmark(entry.record)
         del self._members[key[0]][key]
         if self._by_prefix.get(key[:PREFIX_BYTES]) == key:
             del self._by_prefix[key[:PREFIX_BYTES]]
-        if len(self._floors) >= MAX_FLOORS:
-            del self._floors[next(iter(self._floors))]
-        self._floors[key] = (entry.record.order[:2], now + FLOOR_SECONDS)
+        return entry
 
     def take_evicted(self) -> list[bytes]:
         """Return the peers that gave way to others since the last call."""

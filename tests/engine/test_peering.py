@@ -11,6 +11,7 @@ from presence_core.engine.node import Node, NodeProfile
 from presence_core.engine.peering import (
     DISPLACE_BURST,
     MAX_APPLICANTS,
+    TURNED_AWAY_SECONDS,
     Admission,
     Peering,
     Refusal,
@@ -263,7 +264,7 @@ def test_a_made_up_newcomer_takes_the_place_of_one_that_came_and_not_of_one_that
         door.node.message(came, MessageType.RECORDS, body, door.now)
     door.tick()
     assert door.node.topology.degree(PEERS[0].peer_key) > 2
-    _, answer = door.enter(3)
+    _, answer = second_knock(door, 3)
     assert isinstance(answer, Admission)
     assert [link for link, _, _ in answer.drop] == [came]
 
@@ -410,8 +411,20 @@ def test_nobody_is_dialled_while_it_cools_down(door: Door) -> None:
 def test_who_has_refused_us_is_left_alone_for_a_while(door: Door) -> None:
     door.hint("x")
     (target,) = door.due()
-    door.peering.dial_failed(target, door.now, code=ByeCode.FULL)
+    door.peering.dial_failed(target, door.now, code=ByeCode.DENIED)
     assert door.now + 15 <= door.peering.next_time(door.now) <= door.now + 30
+
+
+def test_who_has_no_link_at_all_knocks_again_soon_where_there_was_no_room(door: Door) -> None:
+    door.hint("x")
+    (target,) = door.due()
+    door.peering.dial_failed(target, door.now, code=ByeCode.FULL)
+    assert door.now < door.peering.next_time(door.now) <= door.now + 1
+    door.now += 1
+    (target,) = door.due()
+    door.enter(0)
+    door.peering.dial_failed(target, door.now, code=ByeCode.FULL)
+    assert door.peering.next_time(door.now) >= door.now + 15
 
 
 def test_our_own_advert_under_another_name_is_dialled_once(door: Door) -> None:
@@ -459,6 +472,14 @@ def full_house() -> Door:
     return door
 
 
+def second_knock(door: Door, n: int) -> tuple[int, Admission | Refusal]:
+    """Let a peer come that has no link, and come again when there was no room for it."""
+    link, answer = door.enter(n)
+    assert code_of(answer) is ByeCode.FULL
+    door.close(link)
+    return door.enter(n)
+
+
 def give_links(door: Door, n: int, *far: int) -> None:
     """Let a neighbour have confirmed links to others."""
     link = next(link.id for link in door.node.links.values() if link.key == PEERS[n].peer_key)
@@ -469,7 +490,7 @@ def test_a_peer_without_any_link_gets_the_place_of_the_one_that_is_missed_least(
     door = full_house()
     give_links(door, 0, 20)
     give_links(door, 1, 21, 22)
-    link, answer = door.enter(5)
+    link, answer = second_knock(door, 5)
     assert isinstance(answer, Admission)
     ((dropped, code, _),) = answer.drop
     assert code is ByeCode.FULL
@@ -485,9 +506,19 @@ def test_a_peer_that_has_a_link_is_refused() -> None:
     assert code_of(door.enter(5, edges=(30,))[1]) is ByeCode.FULL
 
 
+def test_a_newcomer_tries_elsewhere_first_and_the_second_time_is_soon() -> None:
+    door = full_house()
+    give_links(door, 0, 20)
+    link, answer = door.enter(5)
+    assert code_of(answer) is ByeCode.FULL
+    door.close(link)
+    door.now += TURNED_AWAY_SECONDS + 1
+    assert code_of(door.enter(5)[1]) is ByeCode.FULL
+
+
 def test_nobody_is_cut_off_for_a_newcomer() -> None:
     door = full_house()
-    assert code_of(door.enter(5)[1]) is ByeCode.FULL
+    assert code_of(second_knock(door, 5)[1]) is ByeCode.FULL
 
 
 def test_places_change_hands_only_so_often() -> None:
@@ -497,7 +528,7 @@ def test_places_change_hands_only_so_often() -> None:
         for near in (0, 1, 2):
             if PEERS[near].peer_key in door.neighbours():
                 give_links(door, near, 48, 49)
-        link, answer = door.enter(n)
+        link, answer = second_knock(door, n)
         if isinstance(answer, Admission):
             taken += 1
             for other, _, _ in answer.drop:

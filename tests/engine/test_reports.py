@@ -68,9 +68,9 @@ def test_a_full_peer_is_said_until_it_lets_us_in(board: Board) -> None:
 
 def test_that_another_peer_has_no_room_is_not_said_by_whoever_has_a_link(board: Board) -> None:
     full = Closed(CloseReason.BYE, "full", ByeCode.FULL)
-    board.reports.closed(KEY, full, alone=False)
+    board.reports.closed(KEY, full, NOW, alone=False)
     assert board.of("neighbours").state is ConditionState.OK
-    board.reports.closed(KEY, full, alone=True)
+    board.reports.closed(KEY, full, NOW, alone=True)
     assert board.of("neighbours").state is ConditionState.WARNING
     board.reports.admitted(Identity.generate().peer_key)
     assert board.of("neighbours").state is ConditionState.OK

@@ -162,6 +162,7 @@ class Exchange:
         for age, raw in Records.decode(body).items:
             held = self.table.holder(hashlib.sha256(raw).digest())
             if held is not None:
+                held.heard_again(float(age), now)
                 self._held(held.record, link, now)
             else:
                 unknown.append((age, raw))

@@ -55,6 +55,29 @@ class Entry:
         """When age and time here exceed the lifetime."""
         return self.received_at + self.record.lifetime - self.age_at_receipt
 
+    def heard_again(self, age: float, now: float) -> None:
+        """Take the word of another relay on the age: the least that any of them says counts.
+
+        Whoever says too much would otherwise hide a peer; whoever says too little can still not
+        hold a record beyond its lifetime since it first came here.
+        """
+        then = max(0.0, age - (now - self.received_at))
+        self.age_at_receipt = min(self.age_at_receipt, then)
+
+
+@dataclass(frozen=True, slots=True)
+class _Floor:
+    """What is left of a peer that was dropped: up to which version its records are replays.
+
+    Its last record is none while it may still live: it was dropped for a lie about its age, or for
+    want of room.
+    """
+
+    version: tuple[int, int]
+    hash: bytes
+    received_at: float
+    until: float
+
 
 class Table:
     """Records by peer key. Order is by epoch, sequence and hash: never by a clock.
@@ -70,7 +93,7 @@ class Table:
         self._entries: dict[bytes, Entry] = {}
         self._view = MappingProxyType(self._entries)
         self._evicted: list[bytes] = []
-        self._floors: dict[bytes, tuple[tuple[int, int], float]] = {}
+        self._floors: dict[bytes, _Floor] = {}
         self._root = 0
         self._bytes = 0
         self._by_prefix: dict[bytes, bytes] = {}
@@ -103,8 +126,8 @@ class Table:
     def accept(self, record: Record, age: float, now: float, source: bytes | None) -> Accepted:
         """Take a *verified* record in, if it is news.
 
-        ``age`` in seconds is what relays say has passed since it was issued; it only grows, so
-        that a lie can shorten a record's life and never lengthen it beyond its lifetime here.
+        ``age`` in seconds is what relays say has passed since it was issued. A lie can shorten a
+        record's life until somebody else says less, and never lengthen it beyond its lifetime here.
         """
         age = max(0.0, age)
         if record.key != self._own_key and age > record.lifetime:
@@ -113,6 +136,7 @@ class Table:
         if known is None:
             return self._accept_new(record, age, now, source)
         if record.hash == known.record.hash:
+            known.heard_again(age, now)
             return Accepted.SAME
         version, known_version = record.order[:2], known.record.order[:2]
         if version < known_version:
@@ -128,14 +152,20 @@ class Table:
         return Accepted.NEWER
 
     def _accept_new(self, record: Record, age: float, now: float, source: bytes | None) -> Accepted:
+        entry = Entry(record, now, age, source)
         floor = self._floors.get(record.key)
-        if floor is not None and now < floor[1] and record.order[:2] <= floor[0]:
-            return Accepted.REPLAY
+        if floor is not None and now < floor.until and record.order[:2] <= floor.version:
+            if record.hash != floor.hash:
+                return Accepted.REPLAY
+            entry = Entry(record, floor.received_at, float("inf"), source)
+            entry.heard_again(age, now)
+            if now >= entry.expires_at():
+                return Accepted.REPLAY
         while len(self._entries) >= MAX_PEERS or self._bytes + len(record.raw) > MAX_BYTES:
             if not self._evict():
                 return Accepted.FULL
         self._floors.pop(record.key, None)
-        self._put(Entry(record, now, age, source))
+        self._put(entry)
         return Accepted.NEW
 
     def _evict(self) -> bool:
@@ -204,7 +234,10 @@ class Table:
             return
         if len(self._floors) >= MAX_FLOORS:
             del self._floors[next(iter(self._floors))]
-        self._floors[key] = (entry.record.order[:2], now + FLOOR_SECONDS)
+        record = entry.record
+        self._floors[key] = _Floor(
+            record.order[:2], record.hash, entry.received_at, now + FLOOR_SECONDS
+        )
 
     def _remove(self, key: bytes) -> Entry | None:
         entry = self._entries.pop(key, None)

@@ -228,7 +228,10 @@ class Node:
         if gone is None:
             return
         self._link_edges()
-        self._see(gone.key)
+        if self.table.get(gone.key) is not None:
+            self._see(gone.key)
+        elif not any(link.key == gone.key for link in self.links.values()):
+            self._drop(gone.key)  # the table had no room for it, or has it no more
         self.bodies.drop_link(link)
         self.exchange.close(link)
         self.changed.add(gone.key)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, set_cell_size
 
 from presence_core.codec.text import safe_text
+from presence_core.model import ViewState
 from presence_tui.viewmodel.identity import status_words
 from presence_tui.viewmodel.moments import span_words
 from presence_tui.viewmodel.page import Span, Tone
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from presence_core.model import Peer, PresenceGraph, ViewState
+    from presence_core.model import Peer
     from presence_tui.viewmodel.rows import Query, Row
 
 
@@ -36,7 +37,7 @@ _NAME = Column("name", "NAME", 14)
 _PRESENCE = Column("presence", "PRESENCE", 8)
 _LAST_KNOWN_WIDTH = 12
 _RTT = Column("rtt", "RTT", 7, right=True)
-_VIA = Column("via", "VIA", 9)
+_VIA = Column("via", "VIA", 8)
 _ALWAYS = (
     _NAME,
     Column("key", "KEY", 8),
@@ -48,32 +49,37 @@ _ALWAYS = (
 _WITH_ROOM = (_VIA, _RTT, Column("changed", "CHANGED", 7, right=True))
 """In the order in which they are added as the table gets wider."""
 
-_GROWING = (("via", 13), ("name", 16), ("via", 17), ("name", 36), ("via", 48))
+_A_NAME = 13
+_GROWING = (("via", _A_NAME), ("name", 16), ("via", 17), ("name", 36), ("via", 48))
 """Who takes the cells that are left over, one after the other, and up to which width."""
 
+_USELESS = {ViewState.STALE: (_RTT,), ViewState.BLIND: (_RTT, _VIA)}
 _VIA_PLACE = 4
 _MARK = 1
 _GAP = 1
 _IDENTITY_WORD = 14
 
 
-def columns_for(width: int, *, unsure: bool = False) -> list[Column]:
+def columns_for(width: int, view: ViewState = ViewState.CURRENT) -> list[Column]:
     """Return the columns for so many cells: before them one for the mark, after each a gap.
 
-    A table of 62 cells has the six that are always there. ``unsure``: the view is not one in
-    which somebody can be said to be online, so there are longer words and no round trips.
+    A table of 62 cells has the six that are always there. A view in which nobody can be said to
+    be online needs longer words and has no round trips; a blind one knows no ways.
     """
     columns = list(_ALWAYS)
-    if unsure:
+    useless = _USELESS.get(view, ())
+    if view in UNSURE:
         columns[2] = replace(_PRESENCE, width=_LAST_KNOWN_WIDTH)
     left = width - _MARK - sum(column.width + _GAP for column in columns)
+    kept = 0  # for VIA, before there are others
     for column in _WITH_ROOM:
-        if unsure and column is _RTT:
+        if column in useless:
             continue
-        if left < column.width + _GAP:
+        if left - kept < column.width + _GAP:
             break
         columns.insert(_VIA_PLACE if column is _VIA else len(columns), column)
         left -= column.width + _GAP
+        kept = kept or (column is _VIA) * (_A_NAME - _VIA.width)
     return _grown(columns, left)
 
 
@@ -201,8 +207,3 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
         return f"{set_cell_size(text, width - 1)}…"
     padding = " " * (width - size)
     return padding + text if right else text + padding
-
-
-def is_unsure(graph: PresenceGraph) -> bool:
-    """Whether the graph shows the last known, and not what is."""
-    return graph.view.state in UNSURE

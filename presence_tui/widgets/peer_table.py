@@ -12,8 +12,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 
 from presence_core.codec.text import safe_text
+from presence_core.model import ViewState
 from presence_tui.viewmodel.rows import SORTS, Row, Rows, shown_name
-from presence_tui.viewmodel.table import CellContext, is_unsure
+from presence_tui.viewmodel.table import CellContext
 from presence_tui.widgets.row_painter import COMPONENTS, RowPainter
 
 if TYPE_CHECKING:
@@ -125,10 +126,8 @@ order is held.
             self._rows.take(graph.remote_peers, self._now())
             self._arrange()
             self._repaint(painted)
-        if before is None or is_unsure(before) is not is_unsure(graph):
+        if before is None or before.view.state is not graph.view.state:
             self._choose_columns()
-        elif before.view.state is not graph.view.state:
-            self.refresh()
 
     def ask(self, query: Query) -> None:
         """Show other rows, or in another order, at once."""
@@ -347,8 +346,8 @@ order is held.
 
     def _choose_columns(self) -> None:
         width = self.scrollable_content_region.width
-        unsure = self._graph is not None and is_unsure(self._graph)
-        self._painter.lay_out(width, unsure=unsure)
+        view = self._graph.view.state if self._graph is not None else ViewState.FILLING
+        self._painter.lay_out(width, view)
         self.refresh()
 
     def _painted(self) -> tuple[int, list[Peer]]:

@@ -16,6 +16,7 @@ from presence_tui.viewmodel.words import UNSURE
 if TYPE_CHECKING:
     from textual.widget import Widget
 
+    from presence_core.model import ViewState
     from presence_tui.viewmodel.rows import Query, Row
 
 COMPONENTS = {
@@ -44,9 +45,9 @@ class RowPainter:
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(_CACHED_STRIPS)
         self._styles: dict[str, Style] = {}
 
-    def lay_out(self, width: int, *, unsure: bool) -> None:
+    def lay_out(self, width: int, view: ViewState) -> None:
         """Choose the columns for so many cells."""
-        self._columns = columns_for(width, unsure=unsure)
+        self._columns = columns_for(width, view)
         self._strips.clear()
 
     def forget_styles(self) -> None:

@@ -21,7 +21,7 @@ from presence_tui.viewmodel.table import (
     title,
     via_words,
 )
-from presence_tui.viewmodel.words import LAST_KNOWN, link_words, presence_words
+from presence_tui.viewmodel.words import LAST_KNOWN, UNSURE, link_words, presence_words
 from tests import canned
 from tests.canned import HARMLESS, HOSTILE, NOW, ago, make_peer, peer_key
 
@@ -42,12 +42,12 @@ def said(row: Row, key: str) -> Span:
 # -- columns
 
 
-@pytest.mark.parametrize("unsure", [False, True])
-def test_columns_fill_the_table_and_never_more(unsure: bool) -> None:
+@pytest.mark.parametrize("view", ViewState)
+def test_columns_fill_the_table_and_never_more(view: ViewState) -> None:
     for width in WIDTHS:
-        columns = columns_for(width, unsure=unsure)
+        columns = columns_for(width, view)
         used = 1 + sum(column.width + 1 for column in columns)
-        assert used <= max(width, 66 if unsure else 62)
+        assert used <= max(width, 66 if view in UNSURE else 62)
         assert columns[0].width >= 14
 
 
@@ -61,11 +61,12 @@ def test_what_is_there_at_the_three_sizes() -> None:
     assert keys(120) == keys(101) == [*always, "rtt", "changed"]
 
 
-@pytest.mark.parametrize(("width", "least"), [(75, 12), (79, 14), (101, 14), (150, 30)])
+@pytest.mark.parametrize(("width", "least"), [(75, 12), (79, 13), (101, 14), (150, 30)])
 def test_there_is_room_for_a_name_in_via(width: int, least: int) -> None:
     widths = {column.key: column.width for column in columns_for(width)}
     assert widths["via"] >= least
-    assert columns_for(79, unsure=True)[4].key == "via"
+    for there in (75, 79):
+        assert columns_for(there, ViewState.STALE)[4].key == "via"
 
 
 def test_a_wider_table_never_has_fewer_columns() -> None:
@@ -74,9 +75,16 @@ def test_a_wider_table_never_has_fewer_columns() -> None:
 
 
 def test_an_unsure_table_has_room_for_its_words_and_no_round_trips() -> None:
-    columns = {column.key: column.width for column in columns_for(200, unsure=True)}
+    columns = {column.key: column.width for column in columns_for(200, ViewState.STALE)}
     assert columns["presence"] == cell_len(LAST_KNOWN.text)
     assert "rtt" not in columns
+
+
+def test_a_blind_table_has_no_ways_but_says_when_something_changed_last() -> None:
+    for width in (75, 79, 200):
+        keys = {column.key for column in columns_for(width, ViewState.BLIND)}
+        assert "changed" in keys
+        assert keys.isdisjoint({"via", "rtt"})
 
 
 def test_titles_are_as_wide_as_their_columns_with_the_gap() -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
@@ -206,7 +205,7 @@ def _ways(links: Sequence[Link]) -> dict[int, tuple[int, set[int]]]:
 
 def _connection(link: Link) -> Connection:
     peer1, peer2 = sorted((peer_key(link.one), peer_key(link.other)))
-    ours = 0 in (link.one, link.other)
+    ours = link.confirmed and 0 in (link.one, link.other)
     return Connection(
         f"{peer1}<->{peer2}:{link.type}",
         link.type,
@@ -222,7 +221,7 @@ def _connection(link: Link) -> Connection:
 
 def all_well() -> tuple[Condition, ...]:
     """Return the conditions of an engine that has nothing to complain of."""
-    sources = ("admission", "clock", "lan", "mdns", "mesh", "neighbours")
+    sources = ("admission", "clock", "gossip", "lan", "mdns", "mesh", "neighbours")
     return tuple(Condition(source, ConditionState.OK, ago(9_000)) for source in sources)
 
 
@@ -260,32 +259,65 @@ def one() -> PresenceGraph:
     return make_graph([Member(1, name, metadata)], [Link(0, 1, rtt_ms=0.42)])
 
 
-def team() -> PresenceGraph:
-    """A field team on one network, as the demo has it: all direct, one lost, one gone home."""
-    members = [
-        Member(number, name, metadata, first_seen=4_000 - 300 * number)
+_GONE = {5: 42.0, 8: 42.0, 9: 42.0, 10: 660.0}
+"""Who of the team is gone: a hub went silent, two were behind it; the kitchen is closed."""
+
+_TEAM_LINKS = (
+    Link(0, 1, rtt_ms=0.47, since=3_700),
+    Link(0, 3, rtt_ms=0.81, since=3_100),
+    Link(0, 7, rtt_ms=1.49, since=1_900),
+    Link(1, 3),
+    Link(1, 2),
+    Link(3, 4),
+    Link(7, 6),
+    Link(2, 11),
+    Link(4, 11),
+    Link(4, 6, confirmed=False),
+    Link(7, 5, confirmed=False),
+    Link(5, 8),
+    Link(5, 9),
+    Link(8, 9),
+)
+"""Three neighbours, others up to three hops away and one of them over two of those; a link that
+only one end lists; and three who are linked with each other, but not with anybody here."""
+
+
+def _team_members() -> list[Member]:
+    return [
+        Member(
+            number,
+            name,
+            metadata,
+            first_seen=4_000 - 300 * number,
+            gone=_GONE.get(number),
+            left=number == 10,
+            trust=Trust.SEEN if number == 5 else Trust.UNKNOWN,
+        )
         for number, (name, metadata) in enumerate(_FIRST, 1)
     ]
-    members[4] = replace(members[4], gone=42.0, trust=Trust.SEEN)
-    members[9] = replace(members[9], gone=660.0, left=True)
-    links = [
-        Link(0, m.number, rtt_ms=0.3 + 0.17 * m.number, since=m.first_seen)
-        for m in members
-        if m.gone is None
-    ]
-    here = [m.number for m in members if m.gone is None]
-    links += [Link(a, b) for a, b in combinations(here, 2)]
-    return make_graph(members, links)
+
+
+def team() -> PresenceGraph:
+    """A field team over several hops, three of whom are lost together, and one gone home."""
+    return make_graph(_team_members(), _TEAM_LINKS)
+
+
+def stale() -> PresenceGraph:
+    """The team when no neighbour has been answering for some seconds."""
+    view = View(ViewState.STALE, ago(3), "no neighbour is answering")
+    return make_graph(_team_members(), _TEAM_LINKS, view=view)
 
 
 def blind() -> PresenceGraph:
-    """The team after this device was cut off; somebody had left before."""
-    members = [
-        Member(number, name, metadata, gone=95.0, left=number == 10)
-        for number, (name, metadata) in enumerate(_FIRST, 1)
+    """The team after this device was cut off: its neighbours still list their links with it."""
+    members = [replace(member, gone=member.gone or 95.0) for member in _team_members()]
+    links = [
+        replace(link, confirmed=link.confirmed and link.one != 0, rtt_ms=None)
+        for link in _TEAM_LINKS
     ]
     return make_graph(
         members,
+        links,
         view=View(ViewState.BLIND, ago(95), "no link to any peer; what is shown is the last known"),
         conditions=with_conditions(
             Condition(
@@ -321,7 +353,10 @@ _MORE = ("sensor", "truck", "tent", "scout", "медпункт", "équipe")
 
 
 def many(count: int = 40) -> PresenceGraph:
-    """A larger mesh in which every state occurs: eight neighbours, the rest behind them."""
+    """A larger mesh in which every state occurs: eight neighbours, the rest behind them.
+
+    Two that were behind a lost one are still linked with each other.
+    """
     names = [(name, data) for name, data in _FIRST] + [
         (f"{_MORE[n % len(_MORE)]}-{_PLACES[n % len(_PLACES)]}-{n}", {"battery": 40 + n % 60})
         for n in range(count)
@@ -353,7 +388,7 @@ def many(count: int = 40) -> PresenceGraph:
             rtt = slow + 1.7 * n if nearer == 0 else None
             links.append(Link(nearer, n, kind, rtt_ms=rtt, since=60.0 * n))
     links += [Link(0, 1, "Bluetooth", rtt_ms=61.0), Link(0, 2, "Unknown-77", rtt_ms=5.0)]
-    links += [Link(3, 11), Link(30, 12, confirmed=False)]
+    links += [Link(3, 11), Link(30, 12, confirmed=False), Link(27, 35)]
     return make_graph(
         members,
         [link for link in links if max(link.one, link.other) <= count],

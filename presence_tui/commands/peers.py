@@ -12,9 +12,12 @@ from presence_core.codec.text import safe_block, safe_text
 from presence_core.schema import dumps, peers_to_json, time_to_json
 from presence_tui import output
 from presence_tui.session import broken, conclude, look, run, say_view, wanted_once
+from presence_tui.viewmodel.links import Link, links_of, measured_words, way_words
 from presence_tui.viewmodel.moments import ago
+from presence_tui.viewmodel.names import Names
 from presence_tui.viewmodel.rows import rtt_of
-from presence_tui.viewmodel.table import is_blind
+from presence_tui.viewmodel.table import via_words
+from presence_tui.viewmodel.words import is_last_known
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +26,10 @@ if TYPE_CHECKING:
 
     from presence_core.model import JsonObject, Peer, PresenceGraph
 
-COLUMNS = ("name", "key", "state", "hops", "links", "identity", "rtt", "seen")
+COLUMNS = ("name", "key", "state", "hops", "via", "links", "identity", "rtt", "seen")
+
+
+_VIA_WIDTH = 32
 
 
 def now() -> datetime:
@@ -93,6 +99,7 @@ def _cells(peer: Peer, graph: PresenceGraph, now: datetime) -> tuple[str, ...]:
         peer.peer_key[:12] + "…",
         _state(peer, graph),
         "-" if peer.presence.hops is None else str(peer.presence.hops),
+        via_words(peer, Names(graph).name, _VIA_WIDTH).strip() or "-",
         safe_text(_links(peer, graph), limit=40),
         str(peer.identity.status),
         "-" if rtt is None else f"{rtt:.1f} ms",
@@ -102,8 +109,9 @@ def _cells(peer: Peer, graph: PresenceGraph, now: datetime) -> tuple[str, ...]:
 
 def _state(peer: Peer, graph: PresenceGraph) -> str:
     """Return the state in words; who is lost to a blind view may well be where it was."""
-    state = str(peer.presence.state)
-    return "last known" if state == "lost" and is_blind(graph) else state
+    state = peer.presence.state
+    remote = peer is not graph.local_peer
+    return "last known" if remote and is_last_known(state, graph.view.state) else str(state)
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:
@@ -122,7 +130,7 @@ def _csv(chosen: list[Peer]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ["peerKey", "deviceName", "state", "direct", "hops", "identity", "rttMs", "lastSeen"]
+        ["peerKey", "deviceName", "state", "direct", "hops", "identity", "rttMs", "lastSeen", "via"]
     )
     for peer in chosen:
         where = peer.presence
@@ -136,6 +144,7 @@ def _csv(chosen: list[Peer]) -> str:
                 peer.identity.status,
                 rtt_of(peer),
                 time_to_json(where.last_seen),
+                " ".join(where.via),
             ]
         )
     return text.getvalue().removesuffix("\n")
@@ -196,8 +205,10 @@ def _describe(peer: Peer, graph: PresenceGraph) -> str:
         ("short id", peer.short_id),
         ("state", _state(peer, graph)),
         ("hops", "-" if where.hops is None else str(where.hops)),
-        ("via", ", ".join(key[:12] + "…" for key in where.via) or "-"),
-        ("links", safe_text(_links(peer, graph))),
+        ("via", ", ".join(map(Names(graph).name, where.via)) or "-"),
+        *([("way", way_words(graph, peer))] if peer is not graph.local_peer else []),
+        ("own links", safe_text(_links(peer, graph))),
+        *(("link", _link(link)) for link in links_of(graph, peer)),
         ("os", safe_text(peer.os or "-")),
         ("version", safe_text(peer.version or "-")),
         ("first seen", time_to_json(where.first_seen) or "-"),
@@ -227,6 +238,16 @@ def _describe(peer: Peer, graph: PresenceGraph) -> str:
         f"{label}{value}" if "\n" in value else f"{label:<{width}}  {value}"
         for label, value in facts
     )
+
+
+def _link(link: Link) -> str:
+    """Return a link in words: with whom, of which type, whether both ends list it, how it does."""
+    facts = (
+        f"{safe_text(link.connection.type, limit=40)} with {link.name}",
+        link.doubt or "confirmed",
+        *measured_words(link.connection),
+    )
+    return ", ".join(filter(None, facts))
 
 
 def _block(value: JsonObject) -> str:

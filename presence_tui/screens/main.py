@@ -17,6 +17,7 @@ from presence_tui.widgets.bars import KeyHints, PaneBar
 from presence_tui.widgets.conditions import ConditionsPane
 from presence_tui.widgets.header_line import HeaderLine
 from presence_tui.widgets.identity import IdentityPane
+from presence_tui.widgets.links import LinksPane
 from presence_tui.widgets.local_peer import LocalPeerPane
 from presence_tui.widgets.peer_key import PeerKeyPane
 from presence_tui.widgets.peer_table import PeerTable
@@ -40,6 +41,7 @@ PANES = (
     ("key", "Key"),
     ("local", "This device"),
     ("conditions", "Conditions"),
+    ("links", "Links"),
 )
 
 
@@ -86,6 +88,7 @@ class MainScreen(Screen[None]):
                 yield _frame("peers", PeerTable(now=self._clock, id="peers"))
             with Vertical(id="side-a", classes="side-column"):
                 yield _frame("identity", IdentityPane(clock=self._clock, id="identity"))
+                yield _frame("links", LinksPane(clock=self._clock, id="links"))
                 yield _frame("conditions", ConditionsPane(clock=self._clock, id="conditions"))
             with Vertical(id="side-b", classes="side-column"):
                 yield _frame("key", PeerKeyPane(clock=self._clock, id="key"))
@@ -129,6 +132,7 @@ class MainScreen(Screen[None]):
             self.query_one(IdentityPane),
             self.query_one(PeerKeyPane),
             self.query_one(ConditionsPane),
+            self.query_one(LinksPane),
         ):
             if pane.parent is not None and pane.parent.display:
                 pane.show(self._graph, selected)

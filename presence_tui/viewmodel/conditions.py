@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from presence_core.codec.text import safe_text
 from presence_core.model import Condition, ConditionState, PresenceGraph
 from presence_tui.viewmodel.moments import stamp
+from presence_tui.viewmodel.names import Names
 from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, line
 from presence_tui.viewmodel.words import condition_words, view_words
 
@@ -20,6 +21,7 @@ _NAMES = {
     "mesh": "other meshes",
     "neighbours": "room for links",
     "admission": "admission",
+    "gossip": "what neighbours send",
     "clock": "clock",
     "home": "files",
 }
@@ -42,20 +44,22 @@ def conditions_page(graph: PresenceGraph, now: datetime) -> Page:
     if graph.view.reason:
         lines.append(line(safe_text(graph.view.reason, limit=400), indent=2))
     lines.append(BLANK)
+    names = Names(graph)
     worst_first = sorted(graph.conditions, key=lambda c: (_ORDER.index(c.state), c.source))
     for condition in worst_first:
-        lines += _condition(condition, now)
+        lines += _condition(condition, now, names)
     return tuple(lines)
 
 
-def _condition(condition: Condition, now: datetime) -> list[Line]:
+def _condition(condition: Condition, now: datetime, names: Names) -> list[Line]:
     words = condition_words(condition.state)
     name = _NAMES.get(condition.source, safe_text(condition.source))
     troubled = condition.state in (ConditionState.WARNING, ConditionState.FAILED)
     since = Span(f"  since {stamp(condition.since, now)}", Tone.DIM) if troubled else Span("")
     lines = [line(Span(words.text.ljust(11), words.tone), Span(name), since, hang=11)]
     if condition.message:
-        lines.append(line(safe_text(condition.message, limit=400), indent=2))
+        message = names.put_into(safe_text(condition.message, limit=400))
+        lines.append(line(message, indent=2))
     if condition.hint:
         lines.append(
             line(

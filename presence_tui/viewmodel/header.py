@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from presence_core.codec.text import safe_text
@@ -9,7 +10,7 @@ from presence_core.model import ConditionState, PresenceGraph, ViewState
 from presence_tui.viewmodel.local_peer import mesh_words
 from presence_tui.viewmodel.moments import stamp
 from presence_tui.viewmodel.page import Line, Page, Span, Tone, line, unbroken
-from presence_tui.viewmodel.words import LAST_KNOWN, condition_words, view_words
+from presence_tui.viewmodel.words import LAST_KNOWN, UNSURE, condition_words, view_words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,6 +28,7 @@ _WAYS = {
 
 _TROUBLE = (ConditionState.WARNING, ConditionState.FAILED)
 _GAP = "  "
+_DOT = "\u00a0· "
 
 
 def header_page(graph: PresenceGraph, tally: Tally, now: datetime) -> Page:
@@ -65,25 +67,29 @@ def _how(graph: PresenceGraph, tally: Tally, now: datetime) -> Line:
     parts: list[str | Span] = [Span(unbroken(words.text), words.tone)]
     if view.state in (ViewState.STALE, ViewState.BLIND):
         parts.append(Span(unbroken(f" since {stamp(view.since, now)}"), Tone.DIM))
-    for count in _counts(graph, tally):
-        parts += [_GAP, count]
+    for between, count in zip(chain((_GAP,), repeat(_DOT)), _counts(graph, tally), strict=False):
+        parts += [between, count]
     if view.reason and view.state is not ViewState.CURRENT:
         parts += [_GAP, unbroken(safe_text(view.reason, limit=160))]
     return line(*parts)
 
 
 def _counts(graph: PresenceGraph, tally: Tally) -> list[Span]:
-    if graph.view.state is ViewState.BLIND:
-        known = tally.online + tally.lost
-        counts = [Span(unbroken(f"? {known:,} last known"), LAST_KNOWN.tone)] if known else []
+    """Return how many there are of each kind; whom an unsure view knew is not said to be online."""
+    blind = graph.view.state is ViewState.BLIND
+    counts = []
+    if graph.view.state in UNSURE:
+        known = tally.online + blind * tally.lost
+        if known:
+            counts.append(Span(unbroken(f"? {known:,} last known"), LAST_KNOWN.tone))
     else:
-        counts = [
+        counts += [
             Span(unbroken(f"{tally.direct:,} direct"), Tone.STRONG),
-            Span(unbroken(f"{tally.online:,} in mesh")),
+            Span(unbroken(f"{tally.online:,} online")),
             Span(unbroken(f"{tally.verified:,} verified")),
         ]
-        if tally.lost:
-            counts.append(Span(unbroken(f"✗ {tally.lost:,} lost"), Tone.BAD))
+    if tally.lost and not blind:
+        counts.append(Span(unbroken(f"✗ {tally.lost:,} lost"), Tone.BAD))
     if tally.left:
         counts.append(Span(unbroken(f"○ {tally.left:,} left"), Tone.DIM))
     return counts

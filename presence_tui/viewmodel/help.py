@@ -11,7 +11,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Everywhere",
         (
-            ("1 2 3 4 5", "peers, identity, key, this device, conditions"),
+            ("1 2 3 4 5 6", "peers, identity, key, this device, conditions, links"),
             ("tab shift+tab", "next pane, pane before"),
             ("z", "this pane over the whole screen, or back"),
             ("esc", "one step back: to the table, to all peers"),
@@ -37,7 +37,8 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "What a search understands",
         (
             ("pump", "in names, keys, and what peers say of themselves"),
-            ("state:lost", "facts; also hops:2 link:lan identity:verified trust:seen"),
+            ("state:lost", "facts; also link:lan identity:verified trust:seen"),
+            ("hops:>1", "how far away: also hops:2 hops:<=3; direct for neighbours"),
             ("role:medic", "a key and a value of the metadata"),
             ("!role:medic", "everybody else; all words must fit"),
         ),
@@ -63,12 +64,16 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 _SEEN = {
     PresenceState.ONLINE: ("● online", Tone.GOOD, "reachable now, over confirmed links"),
     PresenceState.LEFT: ("○ left", Tone.DIM, "it said goodbye"),
-    PresenceState.LOST: ("✗ lost", Tone.BAD, "gone without a word, or no way to it"),
+    PresenceState.LOST: (
+        "✗ lost",
+        Tone.BAD,
+        "gone silent, or no confirmed way leads to it",
+    ),
 }
 _VIEWS = {
     ViewState.FILLING: "the first exchange is not done yet",
     ViewState.CURRENT: "neighbours confirm what is shown",
-    ViewState.STALE: "no neighbour is answering just now",
+    ViewState.STALE: "no neighbour confirms it now: who was here is the last known",
     ViewState.BLIND: "no link at all: everything shown is the last known",
 }
 _WIDTH = 16
@@ -84,7 +89,9 @@ def help_page() -> Page:
     lines.append(heading("Presence"))
     for text, tone, what in _SEEN.values():
         lines.append(_row(Span(text.ljust(_WIDTH), tone), what))
-    lines.append(_row(Span(LAST_KNOWN.text.ljust(_WIDTH), LAST_KNOWN.tone), "the view is blind"))
+    lines.append(
+        _row(Span(LAST_KNOWN.text.ljust(_WIDTH), LAST_KNOWN.tone), "the view is stale or blind")
+    )
     lines += [BLANK, heading("View")]
     for state, what in _VIEWS.items():
         words = view_words(state)

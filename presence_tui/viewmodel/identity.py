@@ -234,12 +234,16 @@ _CLAIMS_PROVEN = frozenset(
 """Statuses at which the issuer's signature has been found good."""
 
 
-def identity_page(peer: Peer, now: datetime, *, own: bool) -> Page:
-    """Return the page about a peer's identity; ``own``: it is the local peer."""
+def identity_page(peer: Peer, now: datetime, *, own: bool, where: Page = ()) -> Page:
+    """Return the page about a peer's identity; ``own``: it is the local peer.
+
+    ``where``: what is said first, about where it is.
+    """
     words = status_words(peer.identity.status)
     name = safe_text(peer.device_name) or "(no name)"
     lines = [
         line(Span(name, Tone.STRONG), Span("  this device" if own else "", Tone.DIM)),
+        *where,
         line(Span(f"{words.symbol} {words.word}", words.tone), hang=2),
         line(words.meaning, indent=2),
     ]

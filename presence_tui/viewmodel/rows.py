@@ -6,8 +6,6 @@ rows are put in order again only when something that the order depends on has ch
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -17,18 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from presence_core.codec.text import safe_text
 from presence_core.model import IdentityStatus, Peer, PresenceState
+from presence_tui.viewmodel.search import Search, search_text, understand
 from presence_tui.viewmodel.tally import Tallies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
 SORTS = ("name", "presence", "hops", "identity", "rtt", "changed", "key")
-
-_SEARCHED_LEAVES = 64
-"""Values of a peer's metadata that a search looks at; a peer may publish 128 KiB of them."""
-
-_SEARCHED_CHARACTERS = 128
 
 
 class Show(StrEnum):
@@ -50,8 +44,8 @@ class Query:
     """What the person wants to see.
 
     Each word of ``search`` must occur in what is known of a peer: its name and keys, or facts
-    like ``state:lost``, ``identity:verified``, ``link:bluetooth``, ``role:medic`` (its own
-    metadata); a word after ``!`` must not.
+    like ``state:lost``, ``hops:>1``, ``identity:verified``, ``link:bluetooth``, ``role:medic``
+    (its own metadata); a word after ``!`` must not.
     """
 
     sort: str = "name"
@@ -106,7 +100,7 @@ class Rows:
         self.tallies = Tallies()
         self._value = _VALUES[self.query.sort]
         self._source = _SOURCES.get(self.query.sort)
-        self._words = search_words(self.query.search)
+        self._search = Search()
         self._narrows = False
         self._by_key: dict[str, Row] = {}
         self._peers: Sequence[Peer] = ()
@@ -168,7 +162,7 @@ class Rows:
         self.query = query
         self._value = _VALUES[query.sort]
         self._source = _SOURCES.get(query.sort)
-        self._words = search_words(query.search)
+        self._search = understand(query.search)
         self._narrows = query.narrows
         for row in self._by_key.values():
             self._place(row)
@@ -246,12 +240,14 @@ class Rows:
         row.fits = not self._narrows or self._lets_through(row)
 
     def _lets_through(self, row: Row) -> bool:
-        return _shown(row.peer, self.query.show) and (not self._words or self._found(row))
+        if not (_shown(row.peer, self.query.show) and self._search.reaches(row.peer)):
+            return False
+        return not self._search.words or self._search.finds(self._text(row))
 
-    def _found(self, row: Row) -> bool:
+    def _text(self, row: Row) -> str:
         if row.text is None:
-            row.text = search_text(row.peer)
-        return all((word in row.text) is wanted for word, wanted in self._words)
+            row.text = search_text(row.peer, shown_name(row.peer))
+        return row.text
 
 
 # -- order
@@ -309,48 +305,6 @@ def _shown(peer: Peer, show: Show) -> bool:
         case Show.MISSING:
             return peer.presence.state is not PresenceState.ONLINE
     return True
-
-
-@lru_cache(maxsize=64)
-def search_words(search: str) -> tuple[tuple[str, bool], ...]:
-    """Return the words of a search, and of each whether it must occur (or must not)."""
-    words = unicodedata.normalize("NFC", search.casefold()).split()
-    return tuple((word.lstrip("!"), not word.startswith("!")) for word in words if word.strip("!"))
-
-
-def search_text(peer: Peer) -> str:
-    """Return what a search looks in: a bounded part of what is known of a peer."""
-    parts = [
-        shown_name(peer),
-        peer.peer_key,
-        peer.short_id,
-        f"state:{peer.presence.state}",
-        "direct" if peer.presence.direct else f"hops:{peer.presence.hops}",
-        f"identity:{peer.identity.status}",
-        f"trust:{peer.trust}",
-        f"os:{peer.os}",
-        f"version:{peer.version}",
-        *(f"link:{c.type}" for c in peer.connections),
-        *_leaves(peer.peer_metadata),
-    ]
-    text = " ".join(part[: 2 * _SEARCHED_CHARACTERS] for part in parts)
-    return unicodedata.normalize("NFC", text.casefold())
-
-
-def _leaves(metadata: Mapping[str, Any]) -> Iterator[str]:
-    """Yield ``key:value`` of metadata, however deep, as many as are looked at."""
-    waiting: list[tuple[str, Any]] = [("", metadata)]
-    left = _SEARCHED_LEAVES
-    while waiting and left > 0:
-        label, value = waiting.pop()
-        left -= 1
-        if isinstance(value, Mapping):
-            waiting += [(key, child) for key, child in list(value.items())[-left:]]
-        elif isinstance(value, list | tuple):
-            waiting += [(label, child) for child in value[-left:]]
-        else:
-            said = value if isinstance(value, str) else str(value).lower()
-            yield f"{label[:_SEARCHED_CHARACTERS]}:{said[:_SEARCHED_CHARACTERS]}"
 
 
 # -- what has changed

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, set_cell_size
 
 from presence_core.codec.text import safe_text
-from presence_core.model import PresenceGraph, ViewState
+from presence_core.model import ViewState
 from presence_tui.viewmodel.identity import status_words
 from presence_tui.viewmodel.moments import span_words
 from presence_tui.viewmodel.page import Span, Tone
 from presence_tui.viewmodel.rows import Show, rtt_of, shown_name
-from presence_tui.viewmodel.words import LINKS_WIDTH, link_words, presence_words
+from presence_tui.viewmodel.words import LINKS_WIDTH, UNSURE, link_words, presence_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,11 +33,11 @@ class Column:
     right: bool = False
 
 
-_NAME = Column("name", "NAME", 16)
+_NAME = Column("name", "NAME", 14)
 _PRESENCE = Column("presence", "PRESENCE", 8)
 _LAST_KNOWN_WIDTH = 12
 _RTT = Column("rtt", "RTT", 7, right=True)
-_VIA = Column("via", "VIA", 14)
+_VIA = Column("via", "VIA", 8)
 _ALWAYS = (
     _NAME,
     Column("key", "KEY", 8),
@@ -46,37 +46,51 @@ _ALWAYS = (
     Column("links", "LINKS", LINKS_WIDTH),
     Column("identity", "IDENTITY", 16),
 )
-_WITH_ROOM = (_RTT, Column("changed", "CHANGED", 7, right=True), _VIA)
+_WITH_ROOM = (_VIA, _RTT, Column("changed", "CHANGED", 7, right=True))
 """In the order in which they are added as the table gets wider."""
 
-_MOST_NAME = 36
-_MOST_VIA = 48
+_A_NAME = 13
+_GROWING = (("via", _A_NAME), ("name", 16), ("via", 17), ("name", 36), ("via", 48))
+"""Who takes the cells that are left over, one after the other, and up to which width."""
+
+_USELESS = {ViewState.STALE: (_RTT,), ViewState.BLIND: (_RTT, _VIA)}
+_VIA_PLACE = 4
 _MARK = 1
 _GAP = 1
 _IDENTITY_WORD = 14
 
 
-def columns_for(width: int, *, blind: bool = False) -> list[Column]:
+def columns_for(width: int, view: ViewState = ViewState.CURRENT) -> list[Column]:
     """Return the columns for so many cells: before them one for the mark, after each a gap.
 
-    A table of 65 cells has the six that are always there; the name takes what is left over.
+    A table of 62 cells has the six that are always there. A view in which nobody can be said to
+    be online needs longer words and has no round trips; a blind one knows no ways.
     """
     columns = list(_ALWAYS)
-    if blind:
+    useless = _USELESS.get(view, ())
+    if view in UNSURE:
         columns[2] = replace(_PRESENCE, width=_LAST_KNOWN_WIDTH)
     left = width - _MARK - sum(column.width + _GAP for column in columns)
+    kept = 0  # for VIA, before there are others
     for column in _WITH_ROOM:
-        if blind and column is _RTT:
+        if column in useless:
             continue
-        if left < column.width + _GAP:
+        if left - kept < column.width + _GAP:
             break
-        columns.append(column)
+        columns.insert(_VIA_PLACE if column is _VIA else len(columns), column)
         left -= column.width + _GAP
-    wider = max(0, min(left, _MOST_NAME - _NAME.width))
-    columns[0] = replace(_NAME, width=_NAME.width + wider)
-    if columns[-1] is _VIA:
-        columns[-1] = replace(_VIA, width=min(_MOST_VIA, _VIA.width + left - wider))
-    return columns
+        kept = kept or (column is _VIA) * (_A_NAME - _VIA.width)
+    return _grown(columns, left)
+
+
+def _grown(columns: list[Column], left: int) -> list[Column]:
+    widths = {column.key: column.width for column in columns}
+    for key, most in _GROWING:
+        if key in widths:
+            more = max(0, min(left, most - widths[key]))
+            widths[key] += more
+            left -= more
+    return [replace(column, width=widths[column.key]) for column in columns]
 
 
 def title(column: Column, *, sort: str, reverse: bool) -> str:
@@ -92,7 +106,7 @@ class CellContext:
     """What a cell needs beside its peer. ``names``: from a peer key to a name for the screen."""
 
     own_key: str
-    blind: bool
+    view: ViewState
     now: datetime
     names: Callable[[str], str]
 
@@ -107,7 +121,7 @@ def cell(row: Row, column: Column, context: CellContext) -> Span:
         case "key":
             return Span(safe_text(peer.short_id, limit=16), Tone.KEY)
         case "presence":
-            return presence_words(peer, blind=context.blind)
+            return presence_words(peer, context.view)
         case "hops":
             hops = peer.presence.hops
             return Span("-", Tone.DIM) if hops is None else Span(str(hops))
@@ -130,7 +144,7 @@ def via_words(peer: Peer, names: Callable[[str], str], width: int) -> str:
     """Return over whom a distant peer is reached: one neighbour, and how many others could."""
     via = peer.presence.via
     if not via:
-        return ""
+        return "direct" if peer.presence.direct else ""
     more = f" +{len(via) - 1}" if len(via) > 1 else ""
     return fit(names(via[0]), width - len(more)).rstrip() + more
 
@@ -193,8 +207,3 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
         return f"{set_cell_size(text, width - 1)}…"
     padding = " " * (width - size)
     return padding + text if right else text + padding
-
-
-def is_blind(graph: PresenceGraph) -> bool:
-    """Whether the graph shows the last known, and not what is."""
-    return graph.view.state is ViewState.BLIND

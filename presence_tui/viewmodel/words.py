@@ -16,6 +16,7 @@ from presence_tui.viewmodel.page import Span, Tone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
 
 _PRESENCE = {
     PresenceState.ONLINE: Span("● online", Tone.GOOD),
@@ -23,7 +24,10 @@ _PRESENCE = {
     PresenceState.LOST: Span("✗ lost", Tone.BAD),
 }
 LAST_KNOWN = Span("? last known", Tone.WARNING)
-"""How a peer is shown that was here when the view went blind."""
+"""How a peer is shown that was here when the view was good last."""
+
+UNSURE = (ViewState.STALE, ViewState.BLIND)
+"""Views in which nobody is said to be online: no neighbour stands behind it."""
 
 _VIEW = {
     ViewState.FILLING: Span("◌ filling", Tone.WARNING),
@@ -40,14 +44,24 @@ _CONDITION = {
 LINKS = {"LAN": "L─", "Bluetooth": "B┄", "WebSocket": "W═", "Server": "S≡"}
 """Types of links, the strongest first: a letter, and a line that differs without colour."""
 
-LINKS_WIDTH = 6
+LINKS_WIDTH = 5
 
 
-def presence_words(peer: Peer, *, blind: bool) -> Span:
-    """Return the presence of a peer. In a blind view nobody is online, nor lost: it may be us."""
-    if blind and peer.presence.state is not PresenceState.LEFT:
+def presence_words(peer: Peer, view: ViewState) -> Span:
+    """Return the presence of a peer.
+
+    In a stale or blind view nobody is online. In a blind one nobody is lost either: it may be us.
+    """
+    if is_last_known(peer.presence.state, view):
         return LAST_KNOWN
     return _PRESENCE[peer.presence.state]
+
+
+def is_last_known(state: PresenceState, view: ViewState) -> bool:
+    """Whether a peer in that state is one of whom only the last is known in that view."""
+    if view is ViewState.BLIND:
+        return state is not PresenceState.LEFT
+    return view is ViewState.STALE and state is PresenceState.ONLINE
 
 
 def view_words(state: ViewState) -> Span:
@@ -64,14 +78,17 @@ def link_words(connections: Iterable[Connection], own_key: str) -> str:
     """Return our own links to a peer by type: a letter and a line of its own for each.
 
     A type that is not known has its first letter and a dot. At most :data:`LINKS_WIDTH` cells:
-    more than two stand close, more than three are counted.
+    of more than two the strongest is shown, the others are counted.
     """
     types = {c.type for c in connections if c.confirmed and own_key in (c.peer1, c.peer2)}
-    signs = [text for name, text in LINKS.items() if name in types]
-    signs += sorted({f"{_initial(name)}·" for name in types - LINKS.keys()})
-    if len(signs) <= 2:
-        return " ".join(signs)
-    return "".join(signs) if len(signs) == 3 else f"{signs[0]}{signs[1]}+{len(signs) - 2}"
+    signs = type_signs(types)
+    return " ".join(signs) if len(signs) <= 2 else f"{signs[0]} +{len(signs) - 1}"
+
+
+def type_signs(types: AbstractSet[str]) -> list[str]:
+    """Return the signs of types of links, the strongest first."""
+    known = [sign for name, sign in LINKS.items() if name in types]
+    return known + sorted({f"{_initial(name)}·" for name in types - LINKS.keys()})
 
 
 def _initial(name: str) -> str:

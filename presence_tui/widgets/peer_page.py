@@ -90,10 +90,14 @@ class PeerPage(Sheet, can_focus=True):
         if graph is None or peer is None or not self.size:
             return
         second = int(self.now(graph).timestamp())
-        built = (graph.local_peer, peer, second, self.size)  # peers compare by identity
+        built = (*self.built_from(graph, peer), second, self.size)
         if built != self._built:
             self._built = built
             self.show_page(self.build(graph, peer))
+
+    def built_from(self, graph: PresenceGraph, peer: Peer) -> tuple[object, ...]:
+        """Return the objects that the page depends on; peers compare by identity."""
+        return graph.local_peer, peer, graph.view.state
 
     def on_mount(self) -> None:
         """Begin to look at the clock now and then."""

@@ -12,8 +12,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 
 from presence_core.codec.text import safe_text
+from presence_core.model import ViewState
 from presence_tui.viewmodel.rows import SORTS, Row, Rows, shown_name
-from presence_tui.viewmodel.table import CellContext, is_blind
+from presence_tui.viewmodel.table import CellContext
 from presence_tui.widgets.row_painter import COMPONENTS, RowPainter
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ order is held.
             self._rows.take(graph.remote_peers, self._now())
             self._arrange()
             self._repaint(painted)
-        if before is None or is_blind(before) is not is_blind(graph):
+        if before is None or before.view.state is not graph.view.state:
             self._choose_columns()
 
     def ask(self, query: Query) -> None:
@@ -345,8 +346,8 @@ order is held.
 
     def _choose_columns(self) -> None:
         width = self.scrollable_content_region.width
-        blind = self._graph is not None and is_blind(self._graph)
-        self._painter.lay_out(width, blind=blind)
+        view = self._graph.view.state if self._graph is not None else ViewState.FILLING
+        self._painter.lay_out(width, view)
         self.refresh()
 
     def _painted(self) -> tuple[int, list[Peer]]:
@@ -398,7 +399,7 @@ order is held.
                 shown[at],
                 CellContext(
                     own_key=self._graph.local_peer.peer_key,
-                    blind=is_blind(self._graph),
+                    view=self._graph.view.state,
                     now=self._now(),
                     names=self._name_of,
                 ),
@@ -419,5 +420,5 @@ order is held.
     def _name_of(self, peer_key: str) -> str:
         row = self._rows.get(peer_key)
         if row is None:
-            return f"{safe_text(peer_key, limit=12)}…"
+            return f"{safe_text(peer_key[:12])}…"
         return shown_name(row.peer) or row.peer.short_id

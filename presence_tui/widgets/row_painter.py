@@ -11,10 +11,12 @@ from textual.strip import Strip
 
 from presence_tui.viewmodel.page import Span, Tone
 from presence_tui.viewmodel.table import CellContext, Column, cell, columns_for, fit, title
+from presence_tui.viewmodel.words import UNSURE
 
 if TYPE_CHECKING:
     from textual.widget import Widget
 
+    from presence_core.model import ViewState
     from presence_tui.viewmodel.rows import Query, Row
 
 COMPONENTS = {
@@ -43,9 +45,9 @@ class RowPainter:
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(_CACHED_STRIPS)
         self._styles: dict[str, Style] = {}
 
-    def lay_out(self, width: int, *, blind: bool) -> None:
+    def lay_out(self, width: int, view: ViewState) -> None:
         """Choose the columns for so many cells."""
-        self._columns = columns_for(width, blind=blind)
+        self._columns = columns_for(width, view)
         self._strips.clear()
 
     def forget_styles(self) -> None:
@@ -81,11 +83,11 @@ class RowPainter:
             if column.key in _MOVING
         }
         focused = chosen and self._widget.has_focus
-        key = (row.peer, context.blind, chosen, focused, tuple(moving.values()))
+        key = (row.peer, context.view, chosen, focused, tuple(moving.values()))
         strip = self._strips.get(key)
         if strip is None:
             spans = [moving.get(c.key) or cell(row, c, context) for c in self._columns]
-            gone = context.blind or row.peer.presence.hops is None
+            gone = context.view in UNSURE or row.peer.presence.hops is None
             under = "cursor" if focused else "cursor-blurred" if chosen else "gone" * gone
             strip = self._strips[key] = self._draw(spans, under)
         return strip

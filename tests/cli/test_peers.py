@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., tuple[int, str, str]]
 
+NOBODY, FAR = ["(no name)"], ["far-medic", "far-scout"]
+UNMEASURED = ["far-scout", "outpost", "far-medic"]
 HOSTILE_CHARACTERS = set("\x1b\x07\u202e\u200b\x9b\x00\r\t")
 
 
@@ -70,7 +72,12 @@ def test_golden_csv(ask: Ask) -> None:
     code, out, err = ask(graphs.many(), "peers", "--csv")
     assert (code, err) == (EXIT_DONE, "")
     check_golden("peers.csv", out)
-    assert len(list(csv.DictReader(io.StringIO(out)))) == 4
+    rows = {row["deviceName"]: row for row in csv.DictReader(io.StringIO(out))}
+    assert len(rows) == 9
+    neighbours = {rows[name]["peerKey"] for name in ("relay", "bridge")}
+    assert set(rows["outpost"]["via"].split()) == neighbours
+    assert (rows["relay"]["hops"], rows["relay"]["via"]) == ("1", "")
+    assert (rows["boat-1"]["hops"], rows["boat-1"]["via"]) == ("", "")
 
 
 def test_golden_page(ask: Ask) -> None:
@@ -79,27 +86,55 @@ def test_golden_page(ask: Ask) -> None:
     check_golden("show.txt", out.replace("é", "(e acute)"))
 
 
+@pytest.mark.parametrize("name", ["far-scout", "outpost", "boat-1", "field-laptop"])
+def test_golden_pages_of_a_mesh(ask: Ask, name: str) -> None:
+    """The way to a peer with the names of neighbours, and its links, confirmed or one-sided."""
+    code, out, _ = ask(graphs.many(), "show", name)
+    assert code == EXIT_DONE
+    check_golden(f"show-{name}.txt", out.replace("…", "..."))
+
+
+def test_nobody_is_online_in_a_stale_view(ask: Ask) -> None:
+    for argv in (["peers"], *(["show", name] for name in ("relay", "outpost", "far-medic"))):
+        _, out, _ = ask(graphs.many(), *argv)
+        assert "online" not in out
+        assert "last known" in out
+
+
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
-        ([], ["(no name)", "driver", "far-scout", "relay"]),
-        (["--state", "online"], ["far-scout", "relay"]),
+        ([], [*NOBODY, "boat-1", "boat-2", "bridge", "driver", *FAR, "outpost", "relay"]),
+        (["--state", "online"], ["bridge", *FAR, "outpost", "relay"]),
         (["--state", "left"], ["driver"]),
-        (["--state", "lost"], ["(no name)"]),
-        (["--direct"], ["relay"]),
+        (["--state", "lost"], [*NOBODY, "boat-1", "boat-2"]),
+        (["--direct"], ["bridge", "relay"]),
         (["--identity", "expired"], ["driver"]),
-        (["--identity", "missing", "--state", "online"], ["far-scout", "relay"]),
+        (["--identity", "missing", "--state", "online"], ["bridge", *FAR, "outpost", "relay"]),
         (["--filter-name", "R-SC"], ["far-scout"]),
         (["--filter-name", "nobody"], []),
-        (["--sort", "hops"], ["relay", "far-scout", "(no name)", "driver"]),
-        (["--sort", "rtt"], ["relay", "far-scout", "(no name)", "driver"]),
-        (["--sort", "seen"], ["relay", "far-scout", "(no name)", "driver"]),
-        (["--sort", "state"], ["far-scout", "relay", "(no name)", "driver"]),
+        (["--state", "online", "--sort", "rtt"], ["relay", "bridge", *UNMEASURED]),
+        (["--direct", "--sort", "seen"], ["bridge", "relay"]),
     ],
 )
 def test_filters_and_order(ask: Ask, filters: list[str], expected: list[str]) -> None:
     code, out, _ = ask(graphs.many(), "peers", *filters)
     assert (code, names(out)) == (EXIT_DONE, expected)
+
+
+def test_the_nearest_come_first_and_those_out_of_reach_last(ask: Ask) -> None:
+    _, out, _ = ask(graphs.many(), "peers", "--sort", "hops")
+    assert sorted(names(out)[:2]) == ["bridge", "relay"]
+    assert names(out)[4] == "far-medic"
+    assert set(names(out)[5:]) == {"(no name)", "boat-1", "boat-2", "driver"}
+
+
+def test_those_who_are_here_come_before_the_lost_and_those_who_left(ask: Ask) -> None:
+    _, out, _ = ask(graphs.many(), "peers", "--sort", "state")
+    assert set(names(out)[:5]) == {"bridge", *FAR, "outpost", "relay"}
+    assert names(out)[-1] == "driver"
+    _, out, _ = ask(graphs.many(), "peers", "--sort", "seen")
+    assert names(out)[2:5] == ["far-scout", "outpost", "far-medic"]
 
 
 def test_the_order_by_key_is_that_of_the_graph(ask: Ask) -> None:

@@ -126,18 +126,49 @@ def one() -> PresenceGraph:
 
 
 def many() -> PresenceGraph:
-    """Every state: direct, distant, left, lost, expired, one-sided, of an unknown type."""
+    """Every state: direct, distant, left, lost, expired, one-sided, of an unknown type.
+
+    One peer is reached over two neighbours, one is three hops away, and two are linked with each
+    other and with nobody else.
+    """
     near, far = connection(1, 2, rtt_ms=0.4, bytes_in=10, bytes_out=20), connection(2, 3)
+    also_near = connection(1, 6, rtt_ms=2.5, bytes_in=3_000, bytes_out=4_000_000)
     claim = connection(3, 5, confirmed=False, since=None, type="Unknown-77")
-    relay = peer_key_text(key(2))
+    two_ways = connection(2, 7), connection(6, 7)
+    farther, island = connection(3, 8), connection(9, 10)
+    relay, bridge = peer_key_text(key(2)), peer_key_text(key(6))
     away = PeerPresence(PresenceState.LOST, first_seen=ago(9_000), last_seen=ago(100))
     return graph(
-        peer(2, "relay", near, far),
+        peer(2, "relay", near, far, two_ways[0]),
+        peer(6, "bridge", also_near, two_ways[1]),
+        peer(
+            7,
+            "outpost",
+            *two_ways,
+            presence=PeerPresence(
+                PresenceState.ONLINE,
+                hops=2,
+                via=tuple(sorted((relay, bridge))),
+                first_seen=ago(700),
+                last_seen=ago(12),
+            ),
+        ),
+        peer(
+            8,
+            "far-medic",
+            farther,
+            presence=PeerPresence(
+                PresenceState.ONLINE, hops=3, via=(relay,), first_seen=ago(800), last_seen=ago(65)
+            ),
+        ),
+        peer(9, "boat-1", island, presence=away),
+        peer(10, "boat-2", island, presence=away),
         peer(
             3,
             "far-scout",
             far,
             claim,
+            farther,
             presence=PeerPresence(
                 PresenceState.ONLINE, hops=2, via=(relay,), first_seen=ago(50), last_seen=ago(5)
             ),
@@ -165,7 +196,7 @@ def many() -> PresenceGraph:
             peer_metadata_state=MetadataState.REFUSED,
             trust=Trust.BLOCKED,
         ),
-        local_peer=local(near),
+        local_peer=local(near, also_near),
         view=View(ViewState.STALE, ago(20), "no neighbour has confirmed it for 20 s"),
     )
 

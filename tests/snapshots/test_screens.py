@@ -19,6 +19,7 @@ SCENES: dict[str, Callable[[], PresenceGraph]] = {
     "one": canned.one,
     "team": canned.team,
     "many": canned.many,
+    "stale": canned.stale,
     "blind": canned.blind,
     "hostile": canned.hostile,
 }
@@ -52,10 +53,22 @@ def test_scene(snap_compare: Any, scene: str, size: str) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("pane", ["2", "3", "4", "5"])
+@pytest.mark.parametrize("pane", ["2", "3", "4", "5", "6"])
 def test_pane(snap_compare: Any, pane: str, size: str) -> None:
     app = app_of(canned.blind())
     assert snap_compare(app, terminal_size=SIZES[size], run_before=pressing("down", pane))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_links_of_a_peer_that_was_lost_with_others(snap_compare: Any, size: str) -> None:
+    run = pressing("down", "down", "6")
+    assert snap_compare(app_of(canned.team()), terminal_size=SIZES[size], run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_links_of_a_neighbour(snap_compare: Any, size: str) -> None:
+    run = pressing("end", "6")
+    assert snap_compare(app_of(canned.team()), terminal_size=SIZES[size], run_before=run)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -81,6 +94,11 @@ def test_help(snap_compare: Any, size: str) -> None:
 def test_search(snap_compare: Any) -> None:
     run = pressing("slash", *"role:medic")
     assert snap_compare(app_of(canned.many()), terminal_size=(80, 24), run_before=run)
+
+
+def test_search_by_distance(snap_compare: Any) -> None:
+    run = pressing("slash", *"hops:>1")
+    assert snap_compare(app_of(canned.team()), terminal_size=(80, 24), run_before=run)
 
 
 def test_light(snap_compare: Any) -> None:

@@ -630,12 +630,9 @@ async def test_both_themes_draw_everything_anew() -> None:
     async with dashboard(canned.many()) as one:
         dark = one.app.export_screenshot()
         await one.press("t")
-        await one.pilot.pause()
-        light = one.app.export_screenshot()
-        assert dark != light
+        await one.until(lambda: one.app.export_screenshot() != dark)
         await one.press("t")
-        await one.pilot.pause()
-        assert one.app.export_screenshot() == dark
+        await one.until(lambda: one.app.export_screenshot() == dark)
 
 
 @pytest.mark.parametrize("keys", [("q",), ("ctrl+q",), ("4", "ctrl+q"), ("slash", "ctrl+q")])

@@ -12,7 +12,7 @@ from presence_tui.viewmodel.page import Page, lay_out
 from presence_tui.viewmodel.tally import Tallies
 from presence_tui.viewmodel.words import condition_words, view_words
 from tests import canned
-from tests.canned import HARMLESS, NOW, ago, with_conditions
+from tests.canned import HARMLESS, NOW, ago, peer_key, with_conditions
 
 
 def text_of(page: Page) -> str:
@@ -28,7 +28,7 @@ def test_a_first_look_answers_who_where_how_surely_and_how_many() -> None:
     who, how = header(graph).splitlines()
     short = graph.local_peer.short_id
     assert who == f"mesh field keyed  field-laptop {short}  LAN ✓ ok  mDNS ✓ ok  ! 1 notice (5)"
-    assert how == "● current  8 direct  34 in mesh  9 verified  ✗ 4 lost  ○ 2 left"
+    assert how == "● current  8 direct · 34 online · 9 verified · ✗ 4 lost · ○ 2 left"
 
 
 @pytest.mark.parametrize("scene", [canned.many, canned.team, canned.one, canned.filling])
@@ -40,9 +40,20 @@ def test_the_header_takes_two_lines_at_80_columns(scene: object) -> None:
 
 def test_a_blind_view_says_since_when_and_why_and_claims_nobody() -> None:
     how = header(canned.blind()).splitlines()[1]
-    assert how.startswith("✗ blind since 21:39:25 UTC  ? 10 last known  ○ 1 left  no link to any")
-    for word in ("direct", "in mesh", "verified", "lost", "online"):
+    assert how.startswith("✗ blind since 21:39:25 UTC  ? 10 last known · ○ 1 left  no link to any")
+    for word in ("direct", "verified", "lost", "online"):
         assert word not in how
+
+
+def test_the_team_is_counted_by_how_far_away_it_is() -> None:
+    how = header(canned.team()).splitlines()[1]
+    assert how == "● current  3 direct · 7 online · 0 verified · ✗ 3 lost · ○ 1 left"
+
+
+def test_a_stale_view_claims_nobody_to_be_online_but_remembers_who_was_lost() -> None:
+    how = header(canned.stale()).splitlines()[1]
+    counts = "? 7 last known · ✗ 3 lost · ○ 1 left"
+    assert how == f"◐ stale since 21:40:57 UTC  {counts}  no neighbour is answering"
 
 
 def test_online_peers_of_a_graph_that_went_blind_are_last_known_too() -> None:
@@ -51,7 +62,7 @@ def test_online_peers_of_a_graph_that_went_blind_are_last_known_too() -> None:
 
 
 def test_filling_says_what_is_going_on() -> None:
-    assert "◌ filling  0 direct  0 in mesh  0 verified  looking for peers" in header(
+    assert "◌ filling  0 direct · 0 online · 0 verified  looking for peers" in header(
         canned.filling()
     )
 
@@ -97,7 +108,7 @@ def test_the_worst_condition_comes_first_with_what_to_do() -> None:
     )
     lines = text_of(conditions_page(replace(canned.one(), conditions=conditions), NOW)).splitlines()
     signs = [line.split()[0] for line in lines[1:] if line and line.split()[0] in "✗!✓-"]
-    assert signs == ["✗", "!", "✓", "✓", "✓", "✓", "✓", "-"]
+    assert signs == ["✗", "!", "✓", "✓", "✓", "✓", "✓", "✓", "-"]
     failed = lines.index("✗ failed   files  since 21:40:30 UTC")
     assert lines[failed + 1 : failed + 3] == ["disk full", "what to do: make room"]
 
@@ -109,7 +120,25 @@ def test_a_source_of_conditions_that_is_not_known_is_shown_by_its_own_name() -> 
     )
 
 
+def test_conditions_name_the_peers_whose_keys_they_tell() -> None:
+    graph = canned.team()
+    near, unknown = peer_key(1)[:12], peer_key(99)[:12]
+    said = f"{near}… sent 3 records that do not hold; {unknown}… too"
+    condition = Condition("gossip", ConditionState.WARNING, ago(60), said, "find that device")
+    text = text_of(conditions_page(replace(graph, conditions=(condition,)), NOW))
+    assert "! warning  what neighbours send" in text
+    assert f"triage-tent ({near}…) sent 3 records that do not hold; {unknown}… too" in text
+
+
 def test_no_line_of_the_help_is_cut_at_80_columns() -> None:
     assert all(not line.fixed for line in help_page())
-    for word in ("last known", "blind", "current", "unsupported algorithm", "ctrl+s", "LAN"):
+    for word in (
+        "last known",
+        "blind",
+        "current",
+        "unsupported algorithm",
+        "ctrl+s",
+        "LAN",
+        "hops:>1",
+    ):
         assert word in text_of(help_page())

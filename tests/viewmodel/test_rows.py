@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from presence_core.model import (
-    EMPTY,
     IdentityStatus,
     MetadataState,
     Peer,
@@ -22,12 +21,10 @@ from presence_tui.viewmodel.rows import (
     Rows,
     Show,
     rtt_of,
-    search_text,
-    search_words,
 )
 from presence_tui.viewmodel.tally import Tallies
 from tests import canned
-from tests.canned import HOSTILE, NOW, Link, Member, ago, make_graph, make_peer, peer_key
+from tests.canned import NOW, Link, Member, ago, make_graph, make_peer, peer_key
 
 LATER = NOW + timedelta(seconds=30)
 
@@ -285,6 +282,10 @@ PEER = make_peer(
         PEER.short_id,
         "state:online",
         "direct",
+        "hops:1",
+        "hops:<2",
+        "!hops:>1",
+        "hops:>",
         "identity:verified",
         "trust:seen",
         "link:bluetooth",
@@ -304,7 +305,9 @@ def test_searches_that_find(search: str) -> None:
     assert len(rows_of((PEER,), Query(search=search)).shown) == 1
 
 
-@pytest.mark.parametrize("search", ["pumps", "state:lost", "pump state:lost", "!pump", "beds:13"])
+@pytest.mark.parametrize(
+    "search", ["pumps", "state:lost", "pump state:lost", "!pump", "beds:13", "hops:>1", "!hops:1"]
+)
 def test_searches_that_do_not_find(search: str) -> None:
     assert rows_of((PEER,), Query(search=search)).shown == []
 
@@ -312,23 +315,6 @@ def test_searches_that_do_not_find(search: str) -> None:
 def test_a_search_does_not_mind_how_letters_are_composed() -> None:
     peers = named("e\u0301quipe")
     assert len(rows_of(peers, Query(search="équipe")).shown) == 1
-
-
-def test_search_words() -> None:
-    assert search_words(" A !b  ! !!c ") == (("a", True), ("b", False), ("c", False))
-
-
-def test_a_search_looks_at_a_bounded_part_of_metadata() -> None:
-    huge = make_peer(1, peer_metadata={"a": "x" * 100_000, "b": list(range(50_000))})
-    assert len(search_text(huge)) < 40_000
-    deep: dict[str, object] = {}
-    for _ in range(1_000):
-        deep = {"a": deep}
-    assert search_text(make_peer(1, peer_metadata=deep))
-
-
-def test_names_are_searched_as_they_are_shown() -> None:
-    assert "\x1b" not in search_text(make_peer(1, HOSTILE))
 
 
 def test_a_search_follows_what_changes() -> None:
@@ -417,7 +403,3 @@ def test_tallies_count_by_kind() -> None:
         counts.verified,
     )
     assert (tally.lost, tally.left) == (4, 2)
-
-
-def test_a_peer_without_metadata_is_like_any_other() -> None:
-    assert search_text(make_peer(1, peer_metadata=EMPTY))

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from rich.cells import cell_len
 
-from presence_core.model import IdentityStatus, PeerPresence, PresenceState
+from presence_core.model import IdentityStatus, PeerPresence, PresenceState, ViewState
 from presence_tui.viewmodel.page import Span, Tone
 from presence_tui.viewmodel.rows import SORTS, Query, Row, Show
 from presence_tui.viewmodel.table import (
@@ -21,42 +21,52 @@ from presence_tui.viewmodel.table import (
     title,
     via_words,
 )
-from presence_tui.viewmodel.words import LAST_KNOWN, link_words, presence_words
+from presence_tui.viewmodel.words import LAST_KNOWN, UNSURE, link_words, presence_words
 from tests import canned
 from tests.canned import HARMLESS, HOSTILE, NOW, ago, make_peer, peer_key
 
 WIDTHS = range(40, 260)
 
 
-def context(*, blind: bool = False) -> CellContext:
-    return CellContext(peer_key(0), blind=blind, now=NOW, names=lambda key: f"name of {key[-4:]}")
+def context() -> CellContext:
+    return CellContext(
+        peer_key(0), view=ViewState.CURRENT, now=NOW, names=lambda key: f"name of {key[-4:]}"
+    )
 
 
-def said(row: Row, key: str, *, blind: bool = False) -> Span:
+def said(row: Row, key: str) -> Span:
     column = next(c for c in columns_for(200) if c.key == key)
-    return cell(row, column, context(blind=blind))
+    return cell(row, column, context())
 
 
 # -- columns
 
 
-@pytest.mark.parametrize("blind", [False, True])
-def test_columns_fill_the_table_and_never_more(blind: bool) -> None:
+@pytest.mark.parametrize("view", ViewState)
+def test_columns_fill_the_table_and_never_more(view: ViewState) -> None:
     for width in WIDTHS:
-        columns = columns_for(width, blind=blind)
+        columns = columns_for(width, view)
         used = 1 + sum(column.width + 1 for column in columns)
-        assert used <= max(width, 69 if blind else 65)
-        assert columns[0].width >= 16
+        assert used <= max(width, 66 if view in UNSURE else 62)
+        assert columns[0].width >= 14
 
 
 def test_what_is_there_at_the_three_sizes() -> None:
     def keys(width: int) -> list[str]:
         return [column.key for column in columns_for(width)]
 
-    always = ["name", "key", "presence", "hops", "links", "identity"]
-    assert keys(65) == always
-    assert keys(79) == [*always, "rtt"]  # 80 columns, one for the scroll bar
-    assert keys(120) == keys(101) == [*always, "rtt", "changed", "via"]
+    assert keys(65) == ["name", "key", "presence", "hops", "links", "identity"]
+    always = ["name", "key", "presence", "hops", "via", "links", "identity"]
+    assert keys(75) == keys(79) == always  # beside a pane at 120 columns; 80, and a scroll bar
+    assert keys(120) == keys(101) == [*always, "rtt", "changed"]
+
+
+@pytest.mark.parametrize(("width", "least"), [(75, 12), (79, 13), (101, 14), (150, 30)])
+def test_there_is_room_for_a_name_in_via(width: int, least: int) -> None:
+    widths = {column.key: column.width for column in columns_for(width)}
+    assert widths["via"] >= least
+    for there in (75, 79):
+        assert columns_for(there, ViewState.STALE)[4].key == "via"
 
 
 def test_a_wider_table_never_has_fewer_columns() -> None:
@@ -64,10 +74,17 @@ def test_a_wider_table_never_has_fewer_columns() -> None:
     assert counts == sorted(counts)
 
 
-def test_a_blind_table_has_room_for_its_words_and_no_round_trips() -> None:
-    columns = {column.key: column.width for column in columns_for(200, blind=True)}
+def test_an_unsure_table_has_room_for_its_words_and_no_round_trips() -> None:
+    columns = {column.key: column.width for column in columns_for(200, ViewState.STALE)}
     assert columns["presence"] == cell_len(LAST_KNOWN.text)
     assert "rtt" not in columns
+
+
+def test_a_blind_table_has_no_ways_but_says_when_something_changed_last() -> None:
+    for width in (75, 79, 200):
+        keys = {column.key for column in columns_for(width, ViewState.BLIND)}
+        assert "changed" in keys
+        assert keys.isdisjoint({"via", "rtt"})
 
 
 def test_titles_are_as_wide_as_their_columns_with_the_gap() -> None:
@@ -114,17 +131,19 @@ def test_a_peer_without_a_name_says_so() -> None:
 
 
 @pytest.mark.parametrize("state", PresenceState)
-@pytest.mark.parametrize("blind", [False, True])
-def test_presence_has_a_sign_and_a_word_and_nobody_is_online_in_a_blind_view(
-    state: PresenceState, blind: bool
+@pytest.mark.parametrize("view", ViewState)
+@pytest.mark.parametrize("hops", [None, 1, 3])
+def test_presence_has_a_sign_and_a_word_and_nobody_is_online_in_an_unsure_view(
+    state: PresenceState, view: ViewState, hops: int | None
 ) -> None:
-    span = presence_words(make_peer(1, presence=PeerPresence(state)), blind=blind)
+    span = presence_words(make_peer(1, presence=PeerPresence(state, hops=hops)), view)
     sign, word = span.text.split(maxsplit=1)
     assert not sign.isalnum()
-    if blind and state is not PresenceState.LEFT:
-        assert word == "last known"
-    else:
-        assert word == state
+    unsure = {
+        ViewState.STALE: {PresenceState.ONLINE},
+        ViewState.BLIND: {PresenceState.ONLINE, PresenceState.LOST},
+    }
+    assert word == ("last known" if state in unsure.get(view, ()) else state)
 
 
 @pytest.mark.parametrize("status", IdentityStatus)
@@ -145,6 +164,8 @@ def test_hops_and_via() -> None:
     gone = Row(make_peer(5, presence=PeerPresence(PresenceState.LOST)), NOW)
     assert said(gone, "hops").text == "-"
     assert said(gone, "via").text == ""
+    near = Row(make_peer(5), NOW)
+    assert (said(near, "hops").text, said(near, "via").text) == ("1", "direct")
 
 
 @pytest.mark.parametrize(
@@ -188,8 +209,8 @@ def links(*types: str) -> str:
         ((), ""),
         (("LAN",), "L─"),
         (("Bluetooth", "LAN"), "L─ B┄"),
-        (("Server", "WebSocket", "LAN"), "L─W═S≡"),
-        (("Server", "WebSocket", "LAN", "Bluetooth"), "L─B┄+2"),
+        (("Server", "WebSocket", "LAN"), "L─ +2"),
+        (("Server", "WebSocket", "LAN", "Bluetooth"), "L─ +3"),
         (("carrier pigeon",), "C·"),
         ((HOSTILE, "\u202e", ""), "?·"),
         (("救援",), "?·"),
@@ -197,7 +218,7 @@ def links(*types: str) -> str:
 )
 def test_links_by_letter_and_shape(types: tuple[str, ...], words: str) -> None:
     assert links(*types) == words
-    assert cell_len(words) <= 6
+    assert cell_len(words) <= 5
 
 
 def test_only_confirmed_links_of_our_own_are_shown() -> None:

@@ -14,9 +14,7 @@ OWN = b"own".ljust(32)
 
 
 def record(seq: int = 1) -> Record:
-    return sign_record(
-        BOB, MESH, epoch=1, seq=seq, issued_at=0, lifetime=LIFETIME, name="bob"
-    )
+    return sign_record(BOB, MESH, epoch=1, seq=seq, issued_at=0, lifetime=LIFETIME, name="bob")
 
 
 def test_the_least_age_that_is_said_counts() -> None:

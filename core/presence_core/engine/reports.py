@@ -193,12 +193,9 @@ class Reports:
         if not strikes.offenders:
             self._conditions.clear("gossip")
             return
-        worst = sorted(
-            strikes.offenders.items(),
-            key=lambda item: (-item[1].closed, -sum(item[1].counts.values())),
-        )
+        newest = sorted(strikes.offenders.items(), key=lambda item: -item[1].seen_at)
         said = [
-            _accuse(key, offender, name_of(key), self._hosts.get(key)) for key, offender in worst
+            _accuse(key, offender, name_of(key), self._hosts.get(key)) for key, offender in newest
         ]
         self._conditions.set(
             "gossip",

@@ -21,6 +21,7 @@ from presence_core.engine.peering import (
 from presence_core.engine.targets import Target, Targets
 from presence_core.gossip.messages import MAX_HINTS, Hello, Peers, Records
 from presence_core.gossip.neighbours import CROSSING_SECONDS, Slots
+from presence_core.gossip.quota import Offence
 from presence_core.gossip.record import Edge, parse_record, sign_record
 from presence_core.handshake.events import ByeCode, MessageType
 from presence_core.identity.keys import Identity
@@ -182,6 +183,18 @@ def test_a_peer_that_has_sent_nonsense_too_often_is_not_let_in_until_it_has_cool
     door.now = door.node.exchange.strikes.offenders[PEERS[0].peer_key].cool_until
     _, refusal = door.knock(0)
     assert refusal is None
+
+
+def test_who_keeps_saying_a_hello_that_is_none_is_counted_and_cools_down(door: Door) -> None:
+    codes = []
+    for _ in range(3):
+        link, _ = door.knock(0)
+        codes.append(door.peering.malformed(link, "Hello: not of its form", door.now).code)
+        door.close(link)
+    assert codes == [ByeCode.PROTOCOL, ByeCode.PROTOCOL, ByeCode.LIMIT]
+    assert code_of(door.knock(0)[1]) is ByeCode.LIMIT
+    offender = door.node.exchange.strikes.offenders[PEERS[0].peer_key]
+    assert (offender.counts, offender.refused) == ({Offence.MALFORMED: 3}, 1)
 
 
 def test_those_who_wait_to_be_let_in_are_bounded(door: Door) -> None:

@@ -154,8 +154,9 @@ def test_an_offence_is_said_for_ten_minutes_after_it_and_its_cool_down(board: Bo
     assert board.of("gossip").state is ConditionState.OK
 
 
-def test_being_blamed_is_said_until_it_is_long_past_or_over(board: Board) -> None:
-    blamed = Closed(CloseReason.BYE, "limit", ByeCode.LIMIT)
+@pytest.mark.parametrize("code", [ByeCode.LIMIT, ByeCode.PROTOCOL])
+def test_being_blamed_is_said_until_it_is_long_past_or_over(board: Board, code: ByeCode) -> None:
+    blamed = Closed(CloseReason.BYE, "blamed", code)
     board.reports.closed(KEY, blamed, NOW)
     said = board.of("admission")
     assert (said.message or "").startswith(f"{peer_key_text(KEY)[:12]}… refuses this device: ")

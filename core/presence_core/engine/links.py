@@ -179,7 +179,8 @@ class Links:
             try:
                 applicant.hello = Hello.decode(body)
             except MessageError as error:
-                link.hang_up(ByeCode.PROTOCOL, str(error))
+                now = self._clock.now()
+                self._refuse(link, self._peering.malformed(link.id, str(error), now))
                 return
             self._consider(applicant, applicant.hello)
         elif not applicant.keep(kind, body):

@@ -135,9 +135,9 @@ class Peering:
         try:
             record = parse_record(hello.record, self._node.mesh)
         except RecordError as error:
-            return self._nonsense(tie, f"Hello with a bad record: {error}", now)
+            return self._blame(tie, Offence.INVALID, f"Hello with a bad record: {error}", now)
         if record.key != tie.key:
-            return self._nonsense(tie, "Hello with a record of somebody else", now)
+            return self._blame(tie, Offence.INVALID, "Hello with a record of somebody else", now)
         if self._is_duplicate(tie):
             return Refusal(ByeCode.DUPLICATE, "a session with this peer exists")
         rivals = self._rivals(tie)
@@ -159,8 +159,12 @@ class Peering:
         """Note where the other end of an admitted link can be dialled again."""
         self._admitted[link].addresses = addresses
 
-    def _nonsense(self, tie: Tie, why: str, now: float) -> Refusal:
-        over = self._node.exchange.strikes.strike(tie.key, Offence.INVALID, why, now)
+    def malformed(self, link: int, why: str, now: float) -> Refusal:
+        """Judge an applicant whose Hello is none."""
+        return self._blame(self._applicants[link], Offence.MALFORMED, why, now)
+
+    def _blame(self, tie: Tie, offence: Offence, why: str, now: float) -> Refusal:
+        over = self._node.exchange.strikes.strike(tie.key, offence, why, now)
         return Refusal(ByeCode.LIMIT if over else ByeCode.PROTOCOL, why)
 
     def _rivals(self, tie: Tie) -> list[int]:

@@ -25,7 +25,10 @@ _MOST = 64
 """Of one kind that are remembered: whoever makes up keys does not fill our memory."""
 
 _THEY_DECIDE = "whoever runs the refusing device decides; there is nothing to repair in the network"
-_BLAMED = "refuses this device: it says that this device sent too much that does not hold"
+_BLAMES: dict[int, str] = {
+    ByeCode.PROTOCOL: "broke the protocol",
+    ByeCode.LIMIT: "sent too much that does not hold",
+}
 _IF_BLAMED = (
     "it is tried again by itself; if it goes on, look whether both run the same version, "
     "and whether a copy of this device's home is in use elsewhere"
@@ -134,8 +137,9 @@ class Reports:
                 self.full(key)
         elif closed.reason is CloseReason.BYE and closed.code in (ByeCode.DENIED, ByeCode.BLOCKED):
             self._refuse(key, _Refused("refuses this device", _THEY_DECIDE, None))
-        elif closed.reason is CloseReason.BYE and closed.code == ByeCode.LIMIT:
-            self._refuse(key, _Refused(_BLAMED, _IF_BLAMED, now))
+        elif closed.reason is CloseReason.BYE and closed.code in _BLAMES:
+            what = f"refuses this device: it says that this device {_BLAMES[closed.code]}"
+            self._refuse(key, _Refused(what, _IF_BLAMED, now))
 
     def denied(self, key: bytes, reason: str) -> None:
         """We have denied a peer."""
@@ -193,12 +197,9 @@ class Reports:
         if not strikes.offenders:
             self._conditions.clear("gossip")
             return
-        worst = sorted(
-            strikes.offenders.items(),
-            key=lambda item: (-item[1].closed, -sum(item[1].counts.values())),
-        )
+        newest = sorted(strikes.offenders.items(), key=lambda item: -item[1].seen_at)
         said = [
-            _accuse(key, offender, name_of(key), self._hosts.get(key)) for key, offender in worst
+            _accuse(key, offender, name_of(key), self._hosts.get(key)) for key, offender in newest
         ]
         self._conditions.set(
             "gossip",

@@ -112,6 +112,9 @@ class Offender:
     """How often it came back too early."""
     points: float = 0.0
     at: float = 0.0
+    """When it did so the last time."""
+    seen_at: float = 0.0
+    """When it did so, or was refused, the last time."""
     cool_until: float = float("-inf")
 
 
@@ -133,7 +136,7 @@ class Strikes:
             offender = self.offenders[key] = Offender(at=now)
         offender.points = max(0.0, offender.points - (now - offender.at) * POINTS_PER_SECOND)
         offender.points += _POINTS[offence]
-        offender.at = now
+        offender.at = offender.seen_at = now
         offender.counts[offence] = offender.counts.get(offence, 0) + 1
         offender.detail = detail
         self.changed = True
@@ -150,6 +153,7 @@ class Strikes:
         if offender is None or now >= offender.cool_until:
             return False
         offender.refused += 1
+        offender.seen_at = now
         self.changed = True
         return True
 

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -45,6 +45,12 @@ class Hostile(Program):
         command = [sys.executable, "-m", "tests.network.hostile_member", address, mesh.file, what]
         super().__init__(mesh.lab, mesh.outside, what, command)
         self.key = str(self.until_event("key")["key"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def until_event(self, event: str, *, after: int = 0) -> dict[str, Any]:
         """Wait until something happens to it."""
@@ -189,37 +195,35 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
 def test_what_does_not_hold_changes_nothing_is_named_and_ends_the_link(
     mesh: Mesh, what: str, said: str
 ) -> None:
-    hostile = Hostile(mesh, what)
-    hostile.until_thrown_out()
-    message = mesh.until_accused(hostile, said, "its link was closed")
-    assert "('liar" in message
-    assert f"at {mesh.lab.address(mesh.outside)} sent " in message
-    if what == "equivocation":  # its own signature proves that to everybody
-        mesh.until_accused(hostile, said, at="h3")
-    else:
-        assert hostile.key[:12] not in (gossip(mesh.hosts["h3"].lines[-1])["message"] or "")
-    hostile.stop()
+    with Hostile(mesh, what) as hostile:
+        hostile.until_thrown_out()
+        message = mesh.until_accused(hostile, said, "its link was closed")
+        assert "('liar" in message
+        assert f"at {mesh.lab.address(mesh.outside)} sent " in message
+        if what == "equivocation":  # its own signature proves that to everybody
+            mesh.until_accused(hostile, said, at="h3")
+        else:
+            assert hostile.key[:12] not in (gossip(mesh.hosts["h3"].lines[-1])["message"] or "")
     mesh.check()
 
 
 def test_edges_that_the_other_end_does_not_list_are_shown_as_one_sided(mesh: Mesh) -> None:
-    hostile = Hostile(mesh, "lying-edges")
-    hostile.until_event("sent")
+    with Hostile(mesh, "lying-edges") as hostile:
+        hostile.until_event("sent")
 
-    def claimed(graph: Graph) -> bool:
-        ends = {
-            self_and_other(c, hostile.key): c["confirmed"]
-            for c in graph["connections"].values()
-            if hostile.key in (c["peer1"], c["peer2"])
-        }
-        names = {mesh.keys.get(key, "nobody"): confirmed for key, confirmed in ends.items()}
-        return names == {"h1": True, "h2": False, "h3": False, "nobody": False}
+        def claimed(graph: Graph) -> bool:
+            ends = {
+                self_and_other(c, hostile.key): c["confirmed"]
+                for c in graph["connections"].values()
+                if hostile.key in (c["peer1"], c["peer2"])
+            }
+            names = {mesh.keys.get(key, "nobody"): confirmed for key, confirmed in ends.items()}
+            return names == {"h1": True, "h2": False, "h3": False, "nobody": False}
 
-    for name, host in mesh.hosts.items():
-        graph = host.until(claimed, "one-sided edges", after=mesh.since[name])
-        ghosts = [p for p in graph["remotePeers"] if p["deviceName"] == "ghost"]
-        assert [p["presence"]["state"] for p in ghosts] == ["lost"]
-    hostile.stop()
+        for name, host in mesh.hosts.items():
+            graph = host.until(claimed, "one-sided edges", after=mesh.since[name])
+            ghosts = [p for p in graph["remotePeers"] if p["deviceName"] == "ghost"]
+            assert [p["presence"]["state"] for p in ghosts] == ["lost"]
     mesh.check()
 
 
@@ -238,10 +242,9 @@ def test_old_versions_change_nothing_and_end_the_link(mesh: Mesh) -> None:
 
 
 def test_a_crowd_of_invented_peers_pushes_nobody_out(mesh: Mesh) -> None:
-    hostile = Hostile(mesh, "new-peers-flood")
-    hostile.until_thrown_out()
-    mesh.until_accused(hostile, "more new peers than allowed", "its link was closed")
-    hostile.stop()
+    with Hostile(mesh, "new-peers-flood") as hostile:
+        hostile.until_thrown_out()
+        mesh.until_accused(hostile, "more new peers than allowed", "its link was closed")
     mesh.check()
 
 

@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from presence_core.codec import cose
 from presence_core.codec.metadata import encode_metadata
 from presence_core.engine.graph import GraphBuilder
-from presence_core.engine.node import Node, NodeProfile
+from presence_core.engine.node import Node
+from presence_core.engine.own_record import NodeProfile
 from presence_core.gossip.messages import (
     BATCH_BYTES,
     MARK_BYTES,

@@ -6,7 +6,8 @@ import itertools
 import random
 from collections import Counter
 
-from presence_core.engine.node import Hangup, Node, NodeProfile, Send
+from presence_core.engine.node import Hangup, Node, Send
+from presence_core.engine.own_record import NodeProfile
 from presence_core.gossip.messages import Hello
 from presence_core.gossip.record import parse_record
 from presence_core.handshake.events import ByeCode

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 from presence_core.discovery.hint import DialHint
-from presence_core.engine.node import Node, NodeProfile
+from presence_core.engine.node import Node
+from presence_core.engine.own_record import NodeProfile
 from presence_core.engine.peering import Peering
 from presence_core.engine.targets import Targets
 from presence_core.gossip.quota import COOL_DOWN, Offence

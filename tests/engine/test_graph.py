@@ -11,7 +11,8 @@ import pytest
 from presence_core.codec.metadata import encode_metadata
 from presence_core.engine.connections import Connections, LinkMeasure
 from presence_core.engine.graph import GraphBuilder
-from presence_core.engine.node import Node, NodeProfile
+from presence_core.engine.node import Node
+from presence_core.engine.own_record import NodeProfile
 from presence_core.gossip.messages import Hello, Records
 from presence_core.gossip.record import Body, Edge, Record, sign_record
 from presence_core.handshake.events import MessageType

@@ -7,7 +7,9 @@ import random
 import pytest
 
 from presence_core.discovery.hint import DialHint
-from presence_core.engine.node import Node, NodeProfile
+from presence_core.engine.addresses import addresses_of, host_and_port
+from presence_core.engine.node import Node
+from presence_core.engine.own_record import NodeProfile
 from presence_core.engine.peering import (
     DISPLACE_BURST,
     MAX_APPLICANTS,
@@ -15,8 +17,6 @@ from presence_core.engine.peering import (
     Admission,
     Peering,
     Refusal,
-    addresses_of,
-    host_and_port,
 )
 from presence_core.engine.targets import Target, Targets
 from presence_core.gossip.messages import MAX_HINTS, Hello, Peers, Records

@@ -22,8 +22,9 @@ from presence_core.engine.graph import GraphBuilder
 from presence_core.engine.home import MetadataFile, mesh_of
 from presence_core.engine.lan import Lan
 from presence_core.engine.links import Clock, Links
-from presence_core.engine.node import Node, NodeProfile
+from presence_core.engine.node import Node
 from presence_core.engine.observers import GraphWatch
+from presence_core.engine.own_record import NodeProfile
 from presence_core.engine.peering import Peering
 from presence_core.engine.reports import Reports
 from presence_core.engine.targets import Target, Targets

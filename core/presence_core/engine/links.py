@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from presence_core.engine import admission
+from presence_core.engine.addresses import addresses_of
 from presence_core.engine.admission import Applicant, ConnectionRequestHandler
 from presence_core.engine.connections import LinkMeasure
 from presence_core.engine.gate import HandshakeGate, is_loopback
 from presence_core.engine.link import Link
 from presence_core.engine.node import Node, Output, Send
-from presence_core.engine.peering import Peering, Refusal, addresses_of
+from presence_core.engine.peering import Peering, Refusal
 from presence_core.gossip.messages import Hello, MessageError, Peers
 from presence_core.handshake.events import ByeCode, Closed, CloseReason, MessageType
 from presence_core.handshake.session import LAN, Session

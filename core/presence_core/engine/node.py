@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.engine.metadata import PeerMetadata
+from presence_core.engine.own_record import NodeProfile, OwnRecord
 from presence_core.gossip import messages
 from presence_core.gossip.bodies import BodyStore
 from presence_core.gossip.exchange import Exchange, TooMuch
 from presence_core.gossip.messages import MessageError
-from presence_core.gossip.pacing import PublishPacer
 from presence_core.gossip.quota import Offence
-from presence_core.gossip.record import Body, Edge, Record, sign_record, truncate_name
+from presence_core.gossip.record import Body, Edge, Record
 from presence_core.gossip.table import Table
 from presence_core.gossip.topology import EdgeKey, Topology, edge_key
 from presence_core.handshake.events import ByeCode, MessageType
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PROTOCOL_VERSION = 1
-LIFETIME = 3_600
-MAX_EPOCH = (1 << 64) - 1
-REFRESH_SECONDS = (1_200.0, 1_500.0)
 LINK_UP_PATIENCE = 0.05
 """Links come up in swarms, and both their ends know of them; the others are told of all at once."""
 
@@ -98,26 +95,6 @@ class Sighting:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class NodeProfile:
-    """What the local peer says of itself in every record."""
-
-    name: str
-    os: str | None
-    version: str | None
-
-
-@dataclass(slots=True)
-class _Own:
-    """The local peer's side of its record."""
-
-    epoch: int
-    seq: int = 0
-    metadata: Body | None = None
-    leaving: bool = False
-    refresh_at: float = float("inf")
-
-
 class Node:
     """One peer of one mesh.
 
@@ -158,12 +135,9 @@ class Node:
         self.adverts: dict[str, bytes] = {}
         """Under which names peers announce themselves, learned since a reader took this."""
         self._epochs: dict[bytes, int] = {}
-        self._identity = identity
         self._wall_ms = wall_ms
-        self._rng = rng
         self._addresses = addresses
-        self._own = _Own(epoch)
-        self._pacer = PublishPacer()
+        self._own = OwnRecord(identity, mesh, profile, epoch=epoch, wall_ms=wall_ms, rng=rng)
         self._settled_at = float("-inf")
         self._output: list[Output] = []
         self._take_metadata(metadata)
@@ -220,7 +194,7 @@ class Node:
             link, key, record, hello.root, now, leads=dialled, slow=transport in SLOW_TRANSPORTS
         )
         self.changed.add(key)
-        self._pacer.request(now, patience=LINK_UP_PATIENCE)
+        self._own.change(now, patience=LINK_UP_PATIENCE)
 
     def link_down(self, link: int, now: float) -> None:
         """Remove a session that has ended, whatever the reason."""
@@ -235,8 +209,7 @@ class Node:
         self.bodies.drop_link(link)
         self.exchange.close(link)
         self.changed.add(gone.key)
-        if not self._own.leaving:
-            self._pacer.request(now)
+        self._own.change(now)
 
     def message(self, link: int, kind: int, body: bytes, now: float) -> None:
         """Handle a message of an admitted neighbour. Never raises on what it contains."""
@@ -260,7 +233,7 @@ class Node:
     def set_metadata(self, data: bytes | None, now: float) -> None:
         """Publish other metadata, in its CBOR form; None publishes that there is none."""
         if self._take_metadata(data):
-            self._pacer.request(now)
+            self._own.change(now)
             self.tick(now)
 
     def _take_metadata(self, data: bytes | None) -> bool:
@@ -272,10 +245,7 @@ class Node:
 
     def tick(self, now: float) -> None:
         """Do what is due."""
-        if now >= self._own.refresh_at:
-            self._own.refresh_at = float("inf")
-            self._pacer.request(now)
-        if self._pacer.due(now):
+        if self._own.due(now):
             self._publish(now)
         for key in self.table.expire(now):
             self._drop(key)
@@ -313,14 +283,12 @@ class Node:
 
     def next_time(self) -> float:
         """When :meth:`tick` has something to do; infinity for never."""
-        times = (
-            self._own.refresh_at,
-            self._pacer.next_time(),
+        return min(
+            self._own.next_time(),
             self.table.next_expiry(),
             self.exchange.next_time(),
             self.bodies.next_time(),
         )
-        return min((time for time in times if time is not None), default=float("inf"))
 
     def leave(self, now: float) -> None:
         """Say goodbye to all neighbours: a leaving record, then Bye on every link."""
@@ -363,32 +331,12 @@ class Node:
     # -- records
 
     def _publish(self, now: float) -> None:
-        own = self._own
-        own.seq += 1
-        edges = {(link.key, link.transport): link.since for link in self.links.values()}
-        record = sign_record(
-            self._identity,
-            self.mesh,
-            epoch=own.epoch,
-            seq=own.seq,
-            issued_at=self._wall_ms() // 1000,
-            lifetime=LIFETIME,
-            name=truncate_name(self.profile.name),
-            os=self.profile.os,
-            version=self.profile.version,
-            metadata=own.metadata,
-            token=None,
-            edges=()
-            if own.leaving
-            else tuple(Edge(key, transport, since) for (key, transport), since in edges.items()),
-            leaving=own.leaving,
-        )
+        since = {(link.key, link.transport): link.since for link in self.links.values()}
+        record = self._own.sign((Edge(*end, at) for end, at in since.items()), now)
         self.exchange.publish(record, now)
         self.metadata.follow(record, 0)
         self._see(self.key)
         self.changed.add(self.key)
-        self._pacer.published(now)
-        own.refresh_at = now + self._rng.uniform(*REFRESH_SECONDS)
 
     # -- what the exchange tells (RecordTaker)
 
@@ -408,15 +356,8 @@ class Node:
             self.metadata.follow(record, link)
 
     def own_record_heard(self, record: Record, now: float) -> None:
-        """Jump above a record of our own key that is newer than ours (protocol §6.2).
-
-        It is one that a run with lost state published, or, if it keeps coming, that a copy of
-        the key publishes.
-        """
-        if (record.epoch, record.seq) > (self._own.epoch, self._own.seq) and not self._own.leaving:
-            self._own.epoch = min(record.epoch + 1, MAX_EPOCH)
-            self._own.seq = 0
-            self._pacer.request(now)
+        """Publish above a record of our own key that is newer than ours."""
+        self._own.outdo(record, now)
 
     def _drop(self, key: bytes) -> None:
         self.metadata.drop(key)

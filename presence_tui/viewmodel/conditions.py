@@ -25,6 +25,7 @@ _NAMES = {
     "clock": "clock",
     "home": "files",
 }
+_MOST = 800
 _ORDER = (
     ConditionState.FAILED,
     ConditionState.WARNING,
@@ -58,13 +59,13 @@ def _condition(condition: Condition, now: datetime, names: Names) -> list[Line]:
     since = Span(f"  since {stamp(condition.since, now)}", Tone.DIM) if troubled else Span("")
     lines = [line(Span(words.text.ljust(11), words.tone), Span(name), since, hang=11)]
     if condition.message:
-        message = names.put_into(safe_text(condition.message, limit=400))
+        message = names.put_into(safe_text(condition.message, limit=_MOST))
         lines.append(line(message, indent=2))
     if condition.hint:
         lines.append(
             line(
                 Span("what to do: ", Tone.DIM),
-                safe_text(condition.hint, limit=400),
+                safe_text(condition.hint, limit=_MOST),
                 indent=2,
                 hang=4,
             )

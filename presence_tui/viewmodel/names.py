@@ -13,8 +13,8 @@ from presence_tui.viewmodel.rows import shown_name
 if TYPE_CHECKING:
     from presence_core.model import Peer, PresenceGraph
 
-_CUT = re.compile(r"\b(pk1[0-9a-z]{9})…")
-"""A peer key as the engine puts it into what it says."""
+_CUT = re.compile(r"\b(pk1[0-9a-z]{9})…(?! \()")
+"""A peer key as the engine puts it into what it says, where it does not give the name itself."""
 
 
 class Names:
@@ -36,7 +36,7 @@ class Names:
         return shown_name(peer) or safe_text(peer.short_id, limit=16)
 
     def put_into(self, text: str) -> str:
-        """Return a text in which names stand before the keys of known peers."""
+        """Return a text in which names stand behind the keys of known peers."""
         return _CUT.sub(self._named, text)
 
     def _named(self, cut: re.Match[str]) -> str:
@@ -44,7 +44,7 @@ class Names:
         if peer is None or not peer.peer_key.startswith(cut[1]):
             return cut[0]
         name = shown_name(peer)
-        return f"{name} ({cut[0]})" if name else cut[0]
+        return f"{cut[0]} ('{name}')" if name else cut[0]
 
     def _at(self, start: str) -> Peer | None:
         """Return the local peer, or the first remote one whose key is not before this text."""

@@ -406,6 +406,32 @@ async def test_what_is_on_the_screen_at_each_size() -> None:
             assert one.app.focused is one.table
 
 
+async def test_the_links_of_a_peer_follow_its_neighbours_though_it_is_the_same() -> None:
+    async with dashboard(canned.team()) as one:
+        one.table.select(peer_key(6))
+        await one.press("6")
+        pane = one.screen.query_one("#links")
+        assert "2 hops, over radio-relay" in screen_text(pane)
+        await one.change(7, device_name="hill 402")
+        assert "2 hops, over hill 402" in screen_text(pane)
+        assert "✓ hill 402" in screen_text(pane)
+        assert "one-sided" in screen_text(pane)
+        await one.press("2")
+        assert "2 hops, over hill 402" in screen_text(one.screen.query_one("#identity"))
+
+
+async def test_in_a_stale_view_nobody_is_online_on_any_pane() -> None:
+    async with dashboard(canned.team(), (200, 60)) as one:
+        one.table.select(peer_key(11))
+        await one.pilot.pause()
+        assert "online" in screen_text(one.screen.query_one("#links"))
+        await one.publish(canned.stale())
+        for pane in ("#header", "#peers", "#links", "#identity"):
+            text = screen_text(one.screen.query_one(pane)).replace("\u00a0", " ")
+            assert "online" not in text
+            assert "last known" in text
+
+
 async def test_the_pane_with_the_keyboard_stays_when_the_terminal_gets_narrow() -> None:
     async with dashboard(canned.many(), (200, 60)) as one:
         await one.press("3")

@@ -123,11 +123,13 @@ def test_a_source_of_conditions_that_is_not_known_is_shown_by_its_own_name() -> 
 def test_conditions_name_the_peers_whose_keys_they_tell() -> None:
     graph = canned.team()
     near, unknown = peer_key(1)[:12], peer_key(99)[:12]
-    said = f"{near}… sent 3 records that do not hold; {unknown}… too"
+    told = f"{peer_key(2)[:12]}… ('field-hospital') at 10.0.0.7"
+    said = f"{near}… sent 3 records that do not hold; {unknown}… too; {told}"
     condition = Condition("gossip", ConditionState.WARNING, ago(60), said, "find that device")
     text = text_of(conditions_page(replace(graph, conditions=(condition,)), NOW))
     assert "! warning  what neighbours send" in text
-    assert f"triage-tent ({near}…) sent 3 records that do not hold; {unknown}… too" in text
+    assert f"{near}… ('triage-tent') sent 3 records that do not hold; {unknown}… too" in text
+    assert f"; {told}\n" in text
 
 
 def test_no_line_of_the_help_is_cut_at_80_columns() -> None:

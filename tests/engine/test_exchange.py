@@ -325,6 +325,25 @@ def test_an_own_record_that_is_heard_from_elsewhere_is_overtaken_everywhere(fiel
     assert not blamed(field)
 
 
+@pytest.mark.parametrize("transport", [LAN, BLE])
+def test_who_starts_again_below_its_last_epoch_learns_it_also_where_records_are_only_offered(
+    transport: int,
+) -> None:
+    field = Field()
+    field.add("alice")
+    field.add("bob")
+    field.chain("alice", "bob", transport=transport)
+    field.wait(10)
+    field.kill("alice")
+    field.add("alice", field.identities["alice"], epoch=WALL - 1_000_000)
+    field.chain("alice", "bob", transport=transport)
+    field.wait(10)
+    alice = field.nodes["alice"]
+    assert alice.own_epoch > WALL
+    assert field.nodes["bob"].topology.reachable(alice.key)
+    assert len(field.roots()) == 1
+
+
 def test_records_that_do_not_hold_cost_the_sender_its_link_once_for_each_message(
     field: Field,
 ) -> None:

@@ -247,8 +247,8 @@ class Exchange:
         if entry is None:
             return self.pulls.waits(link, prefix) or self._offered_newcomers.take(link, now)
         key = entry.record.key
-        if entry.replaced == mark or key == self._own_key:
-            return False
+        if entry.replaced == mark:  # nothing else is passed over, least of all under our own key:
+            return False  # it may be what a run said that had a later clock
         return self.pulls.waits(link, prefix) or self._versions.take((link, key), now)
 
     def want(self, link: int, body: bytes, now: float) -> None:

@@ -41,7 +41,7 @@ class SearchLine(Input):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(
-            placeholder="search: a name, a key, state:lost, hops:>1, role:medic, !identity:verified",
+            placeholder="search: a name, a key, state:lost, hops:>1, role:medic, !link:lan",
             id=id,
             select_on_focus=False,
             max_length=200,

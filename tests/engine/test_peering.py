@@ -13,13 +13,14 @@ from presence_core.engine.own_record import NodeProfile
 from presence_core.engine.peering import (
     DISPLACE_BURST,
     MAX_APPLICANTS,
+    SURPLUS_SECONDS,
     TURNED_AWAY_SECONDS,
     Admission,
     Peering,
     Refusal,
 )
 from presence_core.engine.targets import Target, Targets
-from presence_core.gossip.messages import MAX_HINTS, Hello, Peers, Records
+from presence_core.gossip.messages import MAX_HINTS, Hello, Peers, Records, Summary
 from presence_core.gossip.neighbours import CROSSING_SECONDS, Slots
 from presence_core.gossip.quota import Offence
 from presence_core.gossip.record import Edge, parse_record, sign_record
@@ -551,6 +552,35 @@ def test_places_change_hands_only_so_often() -> None:
             door.close(link)
     assert taken == DISPLACE_BURST
     assert door.peering.links() == 3
+
+
+# -- links that are not needed
+
+
+def test_a_link_more_than_is_wanted_is_given_up_where_it_will_not_be_missed() -> None:
+    door = Door(Slots(dial=1, accept=8, spare=4))
+    for n, name in ((0, "x"), (1, "y")):
+        door.hint(name)
+        door.enter(n, dialled=name)
+    for n in (2, 3):
+        door.enter(n)
+    for link in door.node.links:
+        same_here = Summary(0, ()).encode()
+        door.node.message(link, MessageType.SUMMARY, same_here, door.now)
+    door.tick()
+    assert door.peering.surplus(door.now) is None  # their ends have nobody else
+    give_links(door, 1, 20, 21)
+    door.now += SURPLUS_SECONDS[1]
+    assert door.peering.surplus(door.now) is None  # nobody else is near to both
+    give_links(door, 0, 2, 3)
+    door.now += SURPLUS_SECONDS[1]
+    link = door.peering.surplus(door.now)
+    assert link is not None
+    assert door.node.links[link].key == PEERS[0].peer_key
+    assert door.peering.surplus(door.now + 1) is None  # not one after the other
+    door.close(link)
+    door.now += SURPLUS_SECONDS[1]
+    assert door.peering.surplus(door.now) is None
 
 
 # -- hints

@@ -30,6 +30,7 @@ from presence_core.engine.reports import Reports
 from presence_core.engine.targets import Target, Targets
 from presence_core.engine.view import Sight, ViewKeeper
 from presence_core.gossip.neighbours import Slots
+from presence_core.handshake.events import ByeCode
 from presence_core.identity.keyfile import HomeError, KeyFile
 from presence_core.model import ConditionState, Mesh, PresenceGraph, ViewState
 
@@ -382,6 +383,9 @@ class Engine:
 
     def _look_around(self) -> None:
         now = self._clock.now()
+        surplus = self._peering.surplus(now)
+        if surplus is not None:
+            self.links.end(surplus, ByeCode.SURPLUS, "there are links enough")
         self._lan.set_free_slots(self._peering.free())
         self._node.exchange.strikes.forget(now)
         self._reports.offences(self._node.exchange.strikes, self._name_of)

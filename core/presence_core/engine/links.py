@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RELAXED_LINKS = 3
-"""With so many links each is asked half as often whether it lives: a loss still shows in time, and
+"""With so many links each is asked less often whether it lives: a loss still shows in time, and
 needs all of them to be missed."""
 
 CLOSE_SECONDS = 0.5
@@ -251,7 +251,7 @@ class Links:
         if link.dialled is None:
             link.send(MessageType.HELLO, own_hello)
         for other, code, why in decision.drop:
-            self._end(other, code, why)
+            self.end(other, code, why)
         self._share_attention()
         self._reports.admitted(key)
         target = self._dialled.get(link.id)
@@ -291,7 +291,7 @@ class Links:
                 link.session.relaxed = relaxed
                 link.flush()
 
-    def _end(self, link_id: int, code: ByeCode, why: str) -> None:
+    def end(self, link_id: int, code: ByeCode, why: str) -> None:
         """Say goodbye on a link, wherever it stands."""
         applicant = self._applicants.get(link_id)
         link = self.admitted.get(link_id) or (applicant and applicant.link)

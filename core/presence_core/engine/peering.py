@@ -35,6 +35,9 @@ way to them any moment, and one link is enough to join two halves."""
 TOP_UP_SECONDS = (0.05, 0.4)
 """Between two dials that are only to have more links: many may want the same at once."""
 
+SURPLUS_SECONDS = (5.0, 10.0)
+"""How often it is looked whether there are more links than are wanted."""
+
 DISPLACE_RATE, DISPLACE_BURST = 0.5, 4.0
 """How often a link is let go for somebody who has none."""
 
@@ -101,6 +104,7 @@ class Peering:
         """Peers without a link for whom there was no room, and when."""
         self._top_up_at = float("-inf")
         self._seek_at = float("-inf")
+        self._surplus_at = float("-inf")
 
     # -- whom to let in
 
@@ -257,6 +261,28 @@ class Peering:
     def connected(self) -> set[bytes]:
         """Return the neighbours, and ourselves."""
         return {self._node.key, *(tie.key for tie in self._admitted.values())}
+
+    def surplus(self, now: float) -> int | None:
+        """Return a link to give up, now and then: one more dialled than is wanted in the long run.
+
+        Where many start at once everybody dials more, as nobody can be reached yet. Only a link is
+        given up whose end is near over somebody else too and has links enough, so never the one
+        that holds two halves together.
+        """
+        if now < self._surplus_at:
+            return None
+        self._surplus_at = now + self._rng.uniform(*SURPLUS_SECONDS)
+        dialled = [tie for tie in self._admitted.values() if tie.dialled is not None]
+        if len(dialled) <= self.slots.dial or self._node.exchange.sync.awaited():
+            return None
+        topology = self._node.topology
+        spare = [
+            (topology.degree(tie.key), tie.link)
+            for tie in dialled
+            if topology.degree(tie.key) > self.slots.dial
+            and topology.share_neighbour(self._node.key, tie.key)
+        ]
+        return max(spare)[1] if spare else None
 
     def tick(self, now: float) -> None:
         """Follow who has got out of reach, and who has come back."""

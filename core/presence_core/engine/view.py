@@ -24,7 +24,7 @@ SETTLE_SECONDS = 0.6
 FILL_SECONDS = 6.0
 """How long the first exchange may hold the view at ``filling``."""
 
-STALE_SECONDS = 2.5
+STALE_SECONDS = 3.0
 """Silence of all neighbours after which the view is ``stale`` (a LAN link dies at 3.5 s)."""
 
 

@@ -292,6 +292,10 @@ class Topology:
         """Return how many peers can be reached, without ourselves."""
         return len(self._ways) - 1
 
+    def share_neighbour(self, one: bytes, other: bytes) -> bool:
+        """Whether somebody has a confirmed edge to both."""
+        return not self._near.get(one, {}).keys().isdisjoint(self._near.get(other, {}).keys())
+
     def degree(self, key: bytes) -> int:
         """Return to how many different peers a peer has confirmed edges."""
         return len(self._near.get(key, ()))

@@ -38,6 +38,7 @@ class ByeCode(IntEnum):
     LIMIT = 5
     DENIED = 6
     BLOCKED = 7
+    SURPLUS = 8
 
 
 class CloseReason(StrEnum):

@@ -44,6 +44,7 @@ _PATTERN = "XXpsk0"
 _ID_CONTEXT = PROTO + b"/noise-id/1"
 _SIGNATURE_BYTES = 64
 _ANSWERER_PATIENCE = 1.25
+_RELAXED = 2.25
 _MEASURE_SECONDS = 30.0
 """How often an end pings that has no other reason to: it wants to know the round trip too."""
 _MAX_PINGS = 8
@@ -114,7 +115,7 @@ class Session:
         self.bytes_out = 0
         self.last_received = now
         self.relaxed = False
-        """Ping half as often: there are other links by which a loss would be noticed."""
+        """Ping less often: there are other links by which a loss would be noticed."""
         self._initiator = initiator
         self._identity = identity
         self._meshes = tuple(meshes)
@@ -349,7 +350,7 @@ class Session:
         return []
 
     def _ping_at(self) -> float:
-        idle = self._times.ping_idle * (2.0 if self.relaxed else 1.0)
+        idle = self._times.ping_idle * (_RELAXED if self.relaxed else 1.0)
         # Both ends would ping at the same moment, each with its own answer: who dialled is first.
         if not self._initiator:
             idle *= _ANSWERER_PATIENCE
@@ -388,5 +389,6 @@ def _say_bye(code: int) -> str:
         ByeCode.LIMIT: "it says that this device exceeded a limit",
         ByeCode.DENIED: "it refused this device",
         ByeCode.BLOCKED: "it has blocked this device",
+        ByeCode.SURPLUS: "it has links enough",
     }
     return next((text for known, text in words.items() if known == code), f"it said {code}")

@@ -574,11 +574,11 @@ def test_a_link_more_than_is_wanted_is_given_up_where_it_will_not_be_missed() ->
     assert door.peering.surplus(door.now) is None  # nobody else is near to both
     give_links(door, 0, 2, 3)
     door.now += SURPLUS_SECONDS[1]
-    link = door.peering.surplus(door.now)
-    assert link is not None
-    assert door.node.links[link].key == PEERS[0].peer_key
+    given_up = door.peering.surplus(door.now)
+    assert given_up is not None
+    assert door.node.links[given_up].key == PEERS[0].peer_key
     assert door.peering.surplus(door.now + 1) is None  # not one after the other
-    door.close(link)
+    door.close(given_up)
     door.now += SURPLUS_SECONDS[1]
     assert door.peering.surplus(door.now) is None
 

@@ -250,9 +250,21 @@ def test_a_later_session_replaces_the_old_one_also_when_all_places_are_taken() -
 def test_when_all_places_are_taken_others_are_refused() -> None:
     door = Door(Slots(dial=2, accept=3, spare=1))
     for n in range(3):
-        assert door.enter(n, edges=(50,))[1] == Admission()
+        link, answer = door.enter(n, edges=(50,))
+        assert answer == Admission()
     assert door.peering.free() == 0
-    assert code_of(door.enter(3, edges=(50,))[1]) is ByeCode.FULL
+    door.reach_over(link, 2, 3)
+    assert code_of(door.enter(3, edges=(2,))[1]) is ByeCode.FULL
+
+
+def test_who_comes_from_another_part_of_the_mesh_may_have_a_spare_place() -> None:
+    """Of two meshes that meet everybody may be full: they would never become one otherwise."""
+    door = Door(Slots(dial=2, accept=3, spare=1))
+    for n in range(3):
+        door.enter(n, edges=(50,))
+    assert door.enter(3, edges=(51, 52))[1] == Admission()
+    assert code_of(door.enter(4, edges=(51, 52))[1]) is ByeCode.FULL
+    assert door.peering.free() == 0
 
 
 def test_who_was_dialled_may_have_a_spare_place() -> None:

@@ -146,7 +146,7 @@ class Peering:
             return Refusal(ByeCode.DUPLICATE, "a session with this peer exists")
         rivals = self._rivals(tie)
         drop = [(rival, ByeCode.DUPLICATE, "replaced by a newer session") for rival in rivals]
-        if not rivals and not self._has_room(tie):
+        if not rivals and not self._has_room(tie, record):
             displaced = self._displace(record, now)
             if displaced is None:
                 return Refusal(ByeCode.FULL, "this peer holds as many links as it can")
@@ -187,11 +187,15 @@ class Peering:
             for rival in self._rivals(tie)
         )
 
-    def _has_room(self, tie: Tie) -> bool:
-        links = len(self._admitted)
-        if tie.dialled is None:
-            return links < self.slots.accept
-        return links < self.slots.accept + self.slots.spare
+    def _has_room(self, tie: Tie, record: Record) -> bool:
+        """Whether one more link may be held; the spare ones are for those who come from elsewhere.
+
+        Of two meshes that meet everybody may hold as many links as it accepts: if nobody made an
+        exception they would never become one.
+        """
+        elsewhere = bool(record.edges) and not self._node.topology.reachable(tie.key)
+        spare = self.slots.spare if tie.dialled is not None or elsewhere else 0
+        return len(self._admitted) < self.slots.accept + spare
 
     def _displace(self, record: Record, now: float) -> int | None:
         """Find a link to let go for a newcomer that has none; None when it is to try elsewhere.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from presence_core.gossip.messages import MARK_BYTES, PREFIX_BYTES, Have, Records
 from presence_core.gossip.record import Record, sign_record
 from presence_core.gossip.table import Accepted, Table
+from presence_core.handshake.events import MessageType
 from presence_core.identity.keys import Identity
-from presence_core.identity.mesh import MeshKey
+from tests.engine.field import BLE, MESH, Field
 
-MESH = MeshKey.generate("test")
 BOB = Identity.generate()
 LIFETIME = 3_600
 OWN = b"own".ljust(32)
@@ -51,3 +52,35 @@ def test_older_versions_of_a_dropped_peer_stay_replays() -> None:
     table.expire(2.0)
     assert table.accept(record(1), 0, 3.0, b"liar") is Accepted.REPLAY
     assert table.accept(record(3), 0, 3.0, b"honest") is Accepted.NEW
+
+
+def test_a_version_is_not_older_than_the_one_that_it_replaces() -> None:
+    table = Table(OWN)
+    table.accept(record(1), 20, 0.0, b"honest")
+    for seq, age in ((2, LIFETIME - 1), (3, LIFETIME + 1), (4, 1 << 40)):
+        assert table.accept(record(seq), age, 10.0, b"liar") is Accepted.NEWER
+    entry = table.get(BOB.peer_key)
+    assert entry is not None
+    assert entry.age(10.0) == 30
+
+
+def test_who_can_be_reached_does_not_expire_by_what_somebody_says() -> None:
+    in_reach = {BOB.peer_key}
+    table = Table(OWN, keep=in_reach.__contains__)
+    table.accept(record(), LIFETIME - 1, 0.0, b"liar")
+    assert table.expire(2.0) == []
+    assert table.next_expiry() == LIFETIME
+    assert table.expire(LIFETIME) == [BOB.peer_key]
+
+
+def test_what_is_said_to_be_too_old_to_live_is_asked_of_the_next() -> None:
+    field = Field()
+    for name in ("alice", "liar", "bob"):
+        field.add(name)
+    field.chain("liar", "alice", "bob", transport=BLE)
+    bob = record()
+    offer = Have(((bob.key[:PREFIX_BYTES], bob.hash[:MARK_BYTES]),)).encode()
+    for name in ("liar", "bob"):
+        field.say(name, "alice", MessageType.HAVE, offer)
+    field.say("liar", "alice", MessageType.RECORDS, Records(((LIFETIME + 1, bob.raw),)).encode())
+    assert not field.nodes["alice"].exchange.pulls.idle(field.link_of("alice", "bob"))

@@ -174,7 +174,9 @@ class Exchange:
             if isinstance(record, RecordError):
                 self.offence(link, Offence.INVALID, str(record), now)
                 continue
-            asked = self.pulls.came(link, record.key[:PREFIX_BYTES], record.hash[:MARK_BYTES])
+            # One that is said to be too old to live is not what the others have offered.
+            mark = record.hash[:MARK_BYTES] if age <= record.lifetime else b""
+            asked = self.pulls.came(link, record.key[:PREFIX_BYTES], mark)
             self._weigh(record, float(age), link, now, asked=asked)
 
     def _held(self, record: Record, link: int, now: float) -> None:
@@ -327,7 +329,7 @@ class Exchange:
                 self._send(link, [Records(tuple(batch))])
                 batch, size = [], 0
             own = entry.record.key == self._own_key
-            age = 0 if own else int(entry.age_at_receipt + now - entry.received_at)
+            age = 0 if own else int(entry.age(now))
             batch.append((age, raw))
             size += len(raw)
         if batch:

@@ -55,6 +55,10 @@ class Entry:
         """When age and time here exceed the lifetime."""
         return self.received_at + self.record.lifetime - self.age_at_receipt
 
+    def age(self, now: float) -> float:
+        """Return how old the record is by now, as far as anybody says."""
+        return self.age_at_receipt + now - self.received_at
+
     def heard_again(self, age: float, now: float) -> None:
         """Take the word of another relay on the age: the least that any of them says counts.
 
@@ -130,9 +134,11 @@ class Table:
         record's life until somebody else says less, and never lengthen it beyond its lifetime here.
         """
         age = max(0.0, age)
+        known = self._entries.get(record.key)
+        if known is not None and record.order > known.record.order:
+            age = min(age, known.age(now))  # it was issued after that one, whoever says otherwise
         if record.key != self._own_key and age > record.lifetime:
             return Accepted.EXPIRED
-        known = self._entries.get(record.key)
         if known is None:
             return self._accept_new(record, age, now, source)
         if record.hash == known.record.hash:
@@ -207,14 +213,21 @@ class Table:
         self._digests[record.key[0]] ^= mark
 
     def expire(self, now: float) -> list[bytes]:
-        """Drop what has outlived its lifetime; return the keys. Our own record never expires."""
+        """Drop what has outlived its lifetime; return the keys. Our own record never expires.
+
+        Who can be reached is alive, and publishes in time: a record of such a peer that is said to
+        be so old lives until its lifetime here is over.
+        """
         if now < self._next_expiry:
             return []
-        gone = [
-            key
-            for key, entry in self._entries.items()
-            if key != self._own_key and now >= entry.expires_at()
-        ]
+        gone: list[bytes] = []
+        for key, entry in self._entries.items():
+            if key == self._own_key or now < entry.expires_at():
+                continue
+            if self._keep(key):
+                entry.age_at_receipt = 0.0
+            if now >= entry.expires_at():
+                gone.append(key)
         for key in gone:
             self.forget(key, now)
         self._next_expiry = min(

@@ -114,6 +114,7 @@ def test_records_that_do_not_hold_change_nothing_and_on_repetition_end_the_link(
     field: Field,
 ) -> None:
     field.link("alice", "bob")
+    field.wait(1)
     alice, bob = field.nodes["alice"], field.nodes["bob"]
     root = alice.table.root()
     carol = Identity.generate()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from presence_core.gossip.pacing import DELAYS, QUIET_SECONDS, PublishPacer
+from presence_core.gossip.pacing import CALM_SECONDS, DELAYS, PublishPacer
 
 
 def publish_when_due(pacer: PublishPacer, now: float) -> float:
@@ -35,8 +35,21 @@ def test_after_a_quiet_time_a_change_is_published_at_once_again() -> None:
     pacer = PublishPacer()
     for _ in range(5):
         publish_when_due(pacer, 0.0)
-    now = 100.0 + QUIET_SECONDS
+    now = 100.0
     assert publish_when_due(pacer, now) == now
+    assert publish_when_due(pacer, now) == now + DELAYS[1]
+
+
+def test_each_calm_second_takes_one_step_back() -> None:
+    for calm, step in ((0.0, 4), (0.9, 4), (1.0, 3), (2.5, 2), (3.0, 1), (4.0, 0), (60.0, 0)):
+        pacer = PublishPacer()
+        last = 0.0
+        for _ in range(len(DELAYS) - 1):
+            last = publish_when_due(pacer, last)
+        now = last + DELAYS[-1] + calm * CALM_SECONDS
+        assert publish_when_due(pacer, now) == now
+        again = publish_when_due(pacer, now)
+        assert again - now == pytest.approx(DELAYS[min(step + 1, len(DELAYS) - 1)])
 
 
 def test_several_changes_before_publishing_are_one() -> None:
@@ -45,6 +58,15 @@ def test_several_changes_before_publishing_are_one() -> None:
     for moment in (0.01, 0.1, 0.2):
         pacer.request(moment)
         assert pacer.next_time() == pytest.approx(0.25)
+
+
+def test_what_nobody_has_heard_puts_nothing_off() -> None:
+    pacer = PublishPacer()
+    pacer.request(0.0)
+    pacer.published(0.0, heard=False)
+    assert pacer.next_time() is None
+    assert publish_when_due(pacer, 0.1) == 0.1
+    assert publish_when_due(pacer, 0.1) == pytest.approx(0.1 + DELAYS[1])
 
 
 def test_without_a_change_nothing_is_due() -> None:
@@ -57,9 +79,9 @@ def test_patient_changes_wait_for_each_other_but_not_for_ever() -> None:
     pacer = PublishPacer()
     pacer.request(0.0, patience=0.2)
     assert pacer.next_time() == pytest.approx(0.2)
-    for moment in (0.1, 0.3, 0.5, 0.7, 0.9):
+    for moment in (0.1, 0.25, 0.35):
         pacer.request(moment, patience=0.2)
-    assert pacer.next_time() == pytest.approx(1.0)
+    assert pacer.next_time() == pytest.approx(0.4)
 
 
 def test_an_urgent_change_takes_the_patient_ones_along() -> None:

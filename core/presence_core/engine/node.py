@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PROTOCOL_VERSION = 1
-LINK_UP_PATIENCE = 0.05
+LINK_UP_PATIENCE = 0.02
 """Links come up in swarms, and both their ends know of them; the others are told of all at once."""
 
 SLOW_TRANSPORTS = frozenset({2})

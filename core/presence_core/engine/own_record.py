@@ -87,8 +87,9 @@ class OwnRecord:
 
     def sign(self, edges: Iterable[Edge], now: float) -> Record:
         """Make the next version; the last one, of a peer that leaves, has no edges."""
+        edges = tuple(edges)
         self._seq += 1
-        self._pacer.published(now)
+        self._pacer.published(now, heard=bool(edges))
         self._refresh_at = now + self._rng.uniform(*REFRESH_SECONDS)
         return sign_record(
             self._identity,
@@ -102,6 +103,6 @@ class OwnRecord:
             version=self._profile.version,
             metadata=self.metadata,
             token=None,
-            edges=() if self.leaving else tuple(edges),
+            edges=() if self.leaving else edges,
             leaving=self.leaving,
         )

@@ -6,8 +6,8 @@ Pure; time is passed in.
 from __future__ import annotations
 
 DELAYS = (0.0, 0.25, 1.0, 2.0, 5.0)
-QUIET_SECONDS = 10.0
-"""Without a change for so long, the next one is published at once again."""
+CALM_SECONDS = 1.0
+"""Each such time without a change, beyond the delay, takes one step back."""
 
 
 class PublishPacer:
@@ -24,14 +24,16 @@ class PublishPacer:
         """Say that the record has changed. Several changes before it is due are one.
 
         ``patience``: this change may wait so many seconds for another to come along with it, and
-        that one for a third, up to five times as long in all.
+        that one for a third, up to twice as long in all.
         """
-        if now - self._last >= QUIET_SECONDS:
-            self._step = 0
+        if self._due is None:
+            calm = now - self._last - DELAYS[self._step]
+            if calm > 0:
+                self._step = max(0, self._step - int(min(calm / CALM_SECONDS, len(DELAYS))))
         due = max(now + patience, self._last + DELAYS[self._step])
         if self._due is None:
             self._due = due
-            self._latest = now + 5 * patience
+            self._latest = now + 2 * patience
         elif not patience:
             self._due = min(self._due, due)
             self._latest = self._due
@@ -46,10 +48,14 @@ class PublishPacer:
         """When it will be due; None when nothing has changed."""
         return self._due
 
-    def published(self, now: float) -> None:
-        """Note that it has been published, with all changes until now."""
-        if now - self._last >= QUIET_SECONDS:
-            self._step = 0
+    def published(self, now: float, *, heard: bool = True) -> None:
+        """Note that it has been published, with all changes until now.
+
+        What nobody has ``heard``, as there was no neighbour, puts nothing off.
+        """
+        if not heard:
+            self._due = None
+            return
         self._last = now
         self._due = None
         self._step = min(self._step + 1, len(DELAYS) - 1)

@@ -94,6 +94,21 @@ class PeerMetadata:
             if sha256 not in self._shown:
                 self._bodies.forget(sha256)
 
+    def awaits(self) -> bool:
+        """Whether the metadata of somebody is not here yet."""
+        return bool(self._awaits)
+
+    def stuck(self, worth: Callable[[bytes], bool]) -> bytes | None:
+        """Return somebody of worth whose metadata is asked of nobody; another one each time.
+
+        Whoever was known to have it was silent, has lied, or is gone.
+        """
+        for key, sha256 in self._awaits.items():
+            if worth(key) and not self._bodies.wanted(sha256):
+                self._awaits[key] = self._awaits.pop(key)
+                return key
+        return None
+
     def arrived(self, sha256: bytes, body: bytes, wanted: Callable[[bytes], Body | None]) -> None:
         """Take a body that was fetched, for each peer whose record names it.
 

@@ -45,6 +45,9 @@ SLOW_TRANSPORTS = frozenset({2})
 
 INLINE_BODIES = 16 * 1024
 
+ASK_AGAIN_SECONDS = 10.0
+"""How often somebody's metadata that no neighbour gave is asked for once more."""
+
 MAX_SOURCES = 1
 """Neighbours on the way to a peer that are asked for what it shows, besides who told of it."""
 
@@ -140,6 +143,7 @@ class Node:
         self._own = OwnRecord(identity, mesh, profile, epoch=epoch, wall_ms=wall_ms, rng=rng)
         self._settled_at = float("-inf")
         self._output: list[Output] = []
+        self._ask_again_at = now + ASK_AGAIN_SECONDS
         self._take_metadata(metadata)
         self._publish(now)
 
@@ -253,8 +257,23 @@ class Node:
             self._settled_at = now
             self._settle()
         self.exchange.tick(now)
+        if now >= self._ask_again_at and self.metadata.awaits():
+            self._ask_again(now)
         self._send_body_wants(now)
         self._collect()
+
+    def _ask_again(self, now: float) -> None:
+        """Ask all neighbours for what those who should have it did not give.
+
+        One thing at a time, and only when nothing else is under way: it may be a body that nobody
+        has, named to keep others waiting.
+        """
+        self._ask_again_at = now + ASK_AGAIN_SECONDS
+        key = None if self.bodies.fetching() else self.metadata.stuck(self.topology.reachable)
+        entry = None if key is None else self.table.get(key)
+        if entry is not None:
+            for link in self.links:
+                self.metadata.follow(entry.record, link)
 
     def _settle(self) -> None:
         """Work out who can be reached now; what they have to show is fetched then."""
@@ -288,6 +307,7 @@ class Node:
             self.table.next_expiry(),
             self.exchange.next_time(),
             self.bodies.next_time(),
+            self._ask_again_at if self.metadata.awaits() else float("inf"),
         )
 
     def leave(self, now: float) -> None:

@@ -114,6 +114,10 @@ class BodyStore:
         """Whether some body is still on its way here."""
         return bool(self._running or self._waiting)
 
+    def wanted(self, sha256: bytes) -> bool:
+        """Whether somebody is asked for this body, or will be."""
+        return sha256 in self._running or sha256 in self._waiting
+
     def announce(self, body: Body, link: int) -> None:
         """Say that a body is needed, and that the neighbour on this link knows of it."""
         if body.sha256 in self._stored or body in self._lies.get(link, ()):

@@ -8,6 +8,7 @@ environment of their own, ``.venv-peers`` (``make .venv-peers``), and never in t
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 import shutil
 import subprocess
@@ -112,6 +113,11 @@ class Node(ABC):
         """Note how many others it says are there."""
         self.sees, self.changed_at = count, at
         self.counts.append((at, count))
+
+    def seen_since(self) -> float:
+        """Return since when it says that as many others are there as it says now."""
+        same = itertools.takewhile(lambda said: said[1] == self.sees, reversed(self.counts))
+        return list(same)[-1][0]
 
     def tell(self, line: str) -> None:
         """Write a line to its standard input."""
@@ -307,26 +313,31 @@ class Fleet:
         return max(node.ready or node.started for node in self.nodes)
 
     def all_see(
-        self, count: int, nodes: Iterable[Node] | None = None, patience: float = PATIENCE
+        self,
+        count: int,
+        nodes: Iterable[Node] | None = None,
+        patience: float = PATIENCE,
+        *,
+        sure: bool = True,
     ) -> float | None:
-        """Wait until every node sees so many others, and is sure of it; return since when.
+        """Wait until every node sees so many others; return since when.
 
-        Who says nothing about its view is taken to be sure.
+        ``sure``: and says that its view is current. Who says nothing about its view is taken to be.
         """
         nodes = list(self.nodes if nodes is None else nodes)
         end = time.monotonic() + patience
 
-        def sure(node: Node) -> bool:
-            return node.sees == count and node.view in ("", "current")
+        def sees(node: Node) -> bool:
+            return node.sees == count and (not sure or node.view in ("", "current"))
 
         # Over again, in case one has changed its mind while another was waited for.
-        while not all(sure(node) for node in nodes):
+        while not all(sees(node) for node in nodes):
             for node in nodes:
-                if not node.wait(sure, end - time.monotonic()):
+                if not node.wait(sees, end - time.monotonic()):
                     if patience:
-                        _complain(count, [other for other in nodes if not sure(other)])
+                        _complain(count, [other for other in nodes if not sees(other)])
                     return None
-        return max(node.changed_at for node in nodes)
+        return max(node.changed_at if sure else node.seen_since() for node in nodes)
 
     def all_miss(
         self, count: int, nodes: Iterable[Node], since: float, patience: float

@@ -249,6 +249,7 @@ def test_a_later_session_replaces_the_old_one_also_when_all_places_are_taken() -
 
 def test_when_all_places_are_taken_others_are_refused() -> None:
     door = Door(Slots(dial=2, accept=3, spare=1))
+    link = 0
     for n in range(3):
         link, answer = door.enter(n, edges=(50,))
         assert answer == Admission()

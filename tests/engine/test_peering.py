@@ -268,6 +268,15 @@ def test_who_comes_from_another_part_of_the_mesh_may_have_a_spare_place() -> Non
     assert door.peering.free() == 0
 
 
+def test_two_sessions_of_one_peer_are_no_way_around_that() -> None:
+    door = Door(Slots(dial=1, accept=1, spare=0))
+    door.enter(0, edges=(1,))
+    door.knock(1, session=b"b")
+    link, refusal = door.knock(1, session=b"a")
+    assert refusal is None
+    assert code_of(door.peering.admit(link, door.hello(1, (0,)), door.now)) is ByeCode.FULL
+
+
 def test_who_was_dialled_may_have_a_spare_place() -> None:
     door = Door(Slots(dial=2, accept=2, spare=1))
     for n in range(2):

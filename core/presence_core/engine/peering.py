@@ -146,7 +146,8 @@ class Peering:
             return Refusal(ByeCode.DUPLICATE, "a session with this peer exists")
         rivals = self._rivals(tie)
         drop = [(rival, ByeCode.DUPLICATE, "replaced by a newer session") for rival in rivals]
-        if not rivals and not self._has_room(tie, record):
+        succeeds = any(rival in self._admitted for rival in rivals)
+        if not succeeds and not self._has_room(tie, record):
             displaced = self._displace(record, now)
             if displaced is None:
                 return Refusal(ByeCode.FULL, "this peer holds as many links as it can")

@@ -13,6 +13,7 @@ import sys
 import termios
 from typing import TYPE_CHECKING, Self
 
+import pyte
 import pytest
 
 from presence_tui.output import EXIT_CANNOT
@@ -20,6 +21,7 @@ from tests.cli.command import COMMAND, NOWHERE, environment
 from tests.support import PATIENCE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -46,8 +48,26 @@ class Terminal:
         self.written = b""
 
     def read_until(self, text: bytes) -> None:
+        """Wait until something has been written."""
+        self._read_until(lambda: text in self.written)
+
+    def read_until_seen(self, text: str) -> None:
+        """Wait until something is on the screen, in however many pieces it was written."""
+        screen = pyte.Screen(80, 24)
+        stream = pyte.ByteStream(screen)
+        shown = 0
+
+        def seen() -> bool:
+            nonlocal shown
+            stream.feed(self.written[shown:])
+            shown = len(self.written)
+            return any(text in line for line in screen.display)
+
+        self._read_until(seen)
+
+    def _read_until(self, done: Callable[[], bool]) -> None:
         patience = PATIENCE
-        while text not in self.written:
+        while not done():
             if self.process.poll() is not None:
                 patience = 0.0  # what is not there by now will not come
             ready, _, _ = select.select([self._controller], [], [], min(patience, 0.2))

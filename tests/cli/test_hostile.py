@@ -66,7 +66,7 @@ def options(tmp_path: Path, mesh: Path) -> list[str]:
 @pytest.mark.usefixtures("peer")
 def test_the_terminal_gets_text_and_nothing_else(tmp_path: Path, mesh: Path) -> None:
     with Terminal(*COMMAND, *options(tmp_path, mesh)) as terminal:
-        terminal.read_until(SHOWN)
+        terminal.read_until_seen("[@click")
         screen = pyte.Screen(80, 24)
         pyte.ByteStream(screen).feed(terminal.written)
         row = next(y for y, line in enumerate(screen.display, 1) if SHOWN.decode() in line)
@@ -74,7 +74,9 @@ def test_the_terminal_gets_text_and_nothing_else(tmp_path: Path, mesh: Path) -> 
         for button in ("M", "m"):  # press and release the first mouse button on the name
             terminal.press(f"\x1b[<0;{column};{row}{button}")
         terminal.press("2")  # the identity pane shows what the peer says about itself
-        terminal.read_until(b"type=x, v=")
+        terminal.read_until_seen("How it was checked")
+        terminal.press("\x1b[F")  # the key End: further down than the screen reaches
+        terminal.read_until_seen("type=x, v=")
         assert terminal.process.poll() is None
         for sequence in FORBIDDEN:
             assert sequence not in terminal.written, terminal.written.partition(sequence)[0][-80:]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -11,11 +12,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from presence_core.identity.keyfile import (
+    IDENTITY_FILE,
     HomeError,
     KeyFile,
     atomic_write,
+    private_key_pem,
     read_identity,
     read_mesh_key,
     write_mesh_key,
@@ -298,3 +303,18 @@ def test_a_mesh_key_file_without_a_key_is_refused(tmp_path: Path, content: str) 
         read_mesh_key(path)
     with pytest.raises(HomeError, match="no mesh key file"):
         read_mesh_key(tmp_path / "missing")
+
+
+def test_keys_are_written_as_other_tools_write_them_and_read_in_every_form(tmp_path: Path) -> None:
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    assert private_key_pem(private) == pem
+    wrapped = pem.replace(b"\n", b"\r\n")
+    for number, text in enumerate((pem, wrapped, b"a remark\n" + pem)):
+        home = tmp_path / str(number)
+        home.mkdir(mode=0o700)
+        path = home / IDENTITY_FILE
+        path.write_bytes(text)
+        path.chmod(0o600)
+        with contextlib.closing(KeyFile.open(home)) as file:
+            assert file.identity.private_bytes() == private.private_bytes_raw()

@@ -22,6 +22,7 @@ from presence_core.engine.graph import GraphBuilder
 from presence_core.engine.home import MetadataFile, mesh_of
 from presence_core.engine.lan import Lan
 from presence_core.engine.links import Clock, Links
+from presence_core.engine.memory import GIVE_BACK_SECONDS, give_back
 from presence_core.engine.node import Node
 from presence_core.engine.observers import GraphWatch
 from presence_core.engine.own_record import NodeProfile
@@ -115,6 +116,7 @@ class Engine:
         self._housekeeping: asyncio.Task[None] | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
         self._dial_timer: asyncio.TimerHandle | None = None
+        self._give_back_timer: asyncio.TimerHandle | None = None
         self._built_at = float("-inf")
         self._measured_at = float("-inf")
 
@@ -144,6 +146,7 @@ class Engine:
             await self.stop()
             raise
         self._housekeeping = self._loop.create_task(self._keep_house(), name="presence-house")
+        self._give_back_timer = self._loop.call_later(GIVE_BACK_SECONDS, give_back)
         self.started = True
         self._pump()
 
@@ -214,7 +217,8 @@ class Engine:
             self._node.leave(self._clock.now())
             self.links.carry_out(self._node.take_output())
             await self.links.close()
-        for timer in (self._tick_timer, self._dial_timer, self._build_timer):
+        timers = self._tick_timer, self._dial_timer, self._build_timer, self._give_back_timer
+        for timer in timers:
             if timer is not None:
                 timer.cancel()
         if self._housekeeping is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import secrets
@@ -10,18 +11,16 @@ import sys
 from typing import IO, TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
-from presence_core.identity.keys import Identity, KeyFormatError, check_peer_key
+from presence_core.identity.keys import KEY_BYTES, Identity, KeyFormatError, check_peer_key
 from presence_core.identity.mesh import MeshKey
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_PEM_BEGIN, _PEM_END = b"-----BEGIN PRIVATE KEY-----\n", b"\n-----END PRIVATE KEY-----\n"
+_PKCS8_HEAD = bytes.fromhex("302e020100300506032b657004220420")
+"""All of the PKCS #8 form of an Ed25519 key but the key itself."""
 
 IDENTITY_FILE = "identity.key"
 EPOCH_FILE = "epoch"
@@ -198,8 +197,7 @@ def write_mesh_key(path: Path, mesh: MeshKey) -> None:
 
 def _create_identity(path: Path) -> None:
     """Make a key. Two processes may do so at once: the file appears whole, and one of them wins."""
-    private = Ed25519PrivateKey.generate()
-    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem = private_key_pem(Ed25519PrivateKey.generate())
     temporary = _beside(path)
     try:
         _write_new(temporary, pem, 0o600)
@@ -219,11 +217,38 @@ def _sweep(home: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _load_identity(path: Path, pem: bytes) -> Identity:
+def private_key_pem(private: Ed25519PrivateKey) -> bytes:
+    """Return a key as unencrypted PKCS #8 in PEM (RFC 8410 §7, RFC 7468), as others read it."""
+    text = base64.b64encode(_PKCS8_HEAD + private.private_bytes_raw())
+    return _PEM_BEGIN + text + _PEM_END
+
+
+def _plain_key(pem: bytes) -> Ed25519PrivateKey | None:
+    """Read a key in the form in which they are written here; None for every other."""
+    if not (pem.startswith(_PEM_BEGIN) and pem.endswith(_PEM_END)):
+        return None
     try:
-        private = load_pem_private_key(pem, password=None)
+        der = base64.b64decode(pem[len(_PEM_BEGIN) : -len(_PEM_END)], validate=True)
+    except ValueError:
+        return None
+    if not der.startswith(_PKCS8_HEAD) or len(der) != len(_PKCS8_HEAD) + KEY_BYTES:
+        return None
+    return Ed25519PrivateKey.from_private_bytes(der[len(_PKCS8_HEAD) :])
+
+
+def _any_key(pem: bytes) -> object:
+    """Read a key that some other tool has written; None when it cannot be read."""
+    # Half a megabyte in each engine, for a form that nearly nobody has.
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        return load_pem_private_key(pem, password=None)
     except (ValueError, TypeError):
-        private = None
+        return None
+
+
+def _load_identity(path: Path, pem: bytes) -> Identity:
+    private = _plain_key(pem) or _any_key(pem)
     if not isinstance(private, Ed25519PrivateKey):
         raise HomeError(f"{path} holds no Ed25519 key; restore it from a copy, or move it away")
     identity = Identity(private)

@@ -14,7 +14,7 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip --disable-pip-version-check -qq install --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-network check format screenshots bench bench-heal bench-idle bench-short cold-start clean
+.PHONY: help demo test test-network check format screenshots bench bench-heal bench-idle bench-short cold-start simulate simulate-chaos simulate-table clean
 .NOTPARALLEL:
 
 help:  ## say what there is
@@ -63,6 +63,15 @@ bench-short: $(VENV)/.dev  ## the quick form of all benchmarks
 	$(BIN)/python benchmarks/hops.py --short
 	$(BIN)/python benchmarks/heal.py --short
 	$(BIN)/python benchmarks/idle.py --short
+
+simulate: $(VENV)/.dev  ## a simulated mesh; N=100 SEED=1 SCENARIO=cold,update,join,kill,death,heal,merge
+	@$(BIN)/python -m tests.simulation N=$(N) SEED=$(SEED) SCENARIO=$(SCENARIO)
+
+simulate-table: $(VENV)/.dev  ## the same for 10, 100, 300 and 1,000 peers, as in docs; takes a while
+	@$(BIN)/python -m tests.simulation --table SEED=$(SEED)
+
+simulate-chaos: $(VENV)/.dev  ## simulated chaos; SEEDS=200, from SEED=0 on
+	@$(BIN)/python -m tests.simulation --chaos $(or $(SEEDS),200) SEED=$(SEED)
 
 cold-start: $(VENV)/.dev  ## what starting each command costs
 	$(BIN)/python benchmarks/cold_start.py

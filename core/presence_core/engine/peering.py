@@ -19,7 +19,7 @@ from presence_core.handshake.events import ByeCode
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Container, Iterable
+    from collections.abc import Container
 
     from presence_core.engine.node import Node
     from presence_core.engine.targets import Target, Targets
@@ -312,7 +312,10 @@ class Peering:
         """
         seeking, more = self._wishes(now)
         chosen: list[Target] = []
-        for target in self._sought(now):
+        if not seeking and not more:
+            return chosen
+        sought, reached = self._candidates()
+        for target in self._due_of(sought, now) if seeking else ():
             if len(chosen) >= seeking:
                 break
             if self._targets.give_way(target, knocking, now):
@@ -320,7 +323,7 @@ class Peering:
             chosen.append(self._targets.dial(target))
             self._seek_at = now + self._rng.uniform(*SEEK_SECONDS)
         if not chosen and more:
-            for target in self._topping(now):
+            for target in self._due_of(reached, now):
                 chosen.append(self._targets.dial(target))
                 if self._admitted:
                     self._top_up_at = now + self._rng.uniform(*TOP_UP_SECONDS)
@@ -332,25 +335,23 @@ class Peering:
     def next_time(self, now: float) -> float:
         """When :meth:`due` may have somebody; infinity for never."""
         seeking, more = self._wishes(now, ahead=True)
-        sought = reached = float("inf")
-        for target in self._candidates():
-            at = max(target.next_dial, self._cool_until(target))
-            if self._is_sought(target):
-                sought = min(sought, at)
-            else:
-                reached = min(reached, at)
-        if not self._needy():
-            sought = max(sought, self._seek_at)
-        return min(
-            sought if seeking else float("inf"),
-            max(reached, self._top_up_at) if more else float("inf"),
-        )
+        soonest = float("inf")
+        if not seeking and not more:
+            return soonest
+        sought, reached = self._candidates()
+        if seeking:
+            soonest = min(map(self._dial_at, sought), default=soonest)
+            if not self._needy():
+                soonest = max(soonest, self._seek_at)
+        if more and reached:
+            soonest = min(soonest, max(min(map(self._dial_at, reached)), self._top_up_at))
+        return soonest
 
     def untried(self) -> bool:
         """Whether somebody who may be out there has not been dialled even once."""
         return any(
             not target.failures and (target.dialling or self._is_sought(target))
-            for target in self._candidates(dialling=True)
+            for target in self._targets.missing(self.connected(), dialling=True)
         )
 
     def _wishes(self, now: float, *, ahead: bool = False) -> tuple[int, int]:
@@ -375,38 +376,28 @@ class Peering:
         """Whether there are fewer links than one dials, so that there is no time to lose."""
         return len(self._admitted) < self.slots.dial
 
-    def _candidates(self, *, dialling: bool = False) -> Iterable[Target]:
-        return self._targets.missing(self.connected(), dialling=dialling)
+    def _candidates(self) -> tuple[list[Target], list[Target]]:
+        """Return who may be dialled, sooner or later: those who are sought, and the others."""
+        sought: list[Target] = []
+        reached: list[Target] = []
+        for target in self._targets.missing(self.connected()):
+            (sought if self._is_sought(target) else reached).append(target)
+        return sought, reached
 
     def _is_sought(self, target: Target) -> bool:
         """Whether this is somebody out of reach, or an address that a person has asked for."""
         key = target.peer_key
         return target.source == "static" or key is None or not self._node.topology.reachable(key)
 
-    def _sought(self, now: float) -> list[Target]:
-        due = [
-            target
-            for target in self._candidates()
-            if target.next_dial <= now and self._is_sought(target) and not self._cools(target, now)
-        ]
+    def _due_of(self, targets: list[Target], now: float) -> list[Target]:
+        """Return those that may be dialled now: what a person has asked for, then who has room."""
+        due = [target for target in targets if self._dial_at(target) <= now]
         self._rng.shuffle(due)
         due.sort(key=lambda target: (target.source != "static", target.free_slots == 0))
         return due
 
-    def _topping(self, now: float) -> list[Target]:
-        due = [
-            target
-            for target in self._candidates()
-            if target.next_dial <= now
-            and not self._is_sought(target)
-            and not self._cools(target, now)
-        ]
-        self._rng.shuffle(due)
-        due.sort(key=lambda target: target.free_slots == 0)
-        return due
-
-    def _cools(self, target: Target, now: float) -> bool:
-        return now < self._cool_until(target)
+    def _dial_at(self, target: Target) -> float:
+        return max(target.next_dial, self._cool_until(target))
 
     def _cool_until(self, target: Target) -> float:
         """Until when nobody is dialled at a target, for what came from there."""

@@ -1,0 +1,81 @@
+"""The invariants bite: a mesh of peers with one fault in them violates what it should."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from unittest import mock
+
+import pytest
+
+from presence_core.engine.node import Node
+from presence_core.engine.view import ViewKeeper
+from presence_core.gossip import record
+from presence_core.gossip.spread import Spread
+from presence_core.gossip.topology import EdgeKey, Topology
+from presence_core.model import ViewState
+from tests.simulation.chaos import run_chaos
+
+SEEDS = range(40, 48)
+
+
+@contextmanager
+def records_of_others_are_not_passed_on() -> Iterator[None]:
+    news = Spread.news
+
+    def only_own(
+        self: Spread, key: bytes, source: int | None, now: float, *, urgent: bool = False
+    ) -> None:
+        if source is None:
+            news(self, key, source, now, urgent=urgent)
+
+    with mock.patch.object(Spread, "news", only_own):
+        yield
+
+
+@contextmanager
+def own_links_that_ended_still_count() -> Iterator[None]:
+    own_links = Topology.own_links
+
+    def keep(self: Topology, links: Mapping[EdgeKey, int]) -> None:
+        own_links(self, {**self._own, **links})
+
+    with mock.patch.object(Topology, "own_links", keep):
+        yield
+
+
+@contextmanager
+def every_signature_holds() -> Iterator[None]:
+    with mock.patch.object(record, "verify", return_value=True):
+        yield
+
+
+@contextmanager
+def the_view_is_always_current() -> Iterator[None]:
+    with mock.patch.object(ViewKeeper, "_judge", return_value=(ViewState.CURRENT, None)):
+        yield
+
+
+@contextmanager
+def nobody_jumps_above_what_an_earlier_run_said() -> Iterator[None]:
+    with mock.patch.object(Node, "own_record_heard", return_value=None):
+        yield
+
+
+@pytest.mark.parametrize(
+    ("fault", "invariant"),
+    [
+        (records_of_others_are_not_passed_on, "(1)"),
+        (nobody_jumps_above_what_an_earlier_run_said, "(1)"),
+        (own_links_that_ended_still_count, "(2)"),
+        (every_signature_holds, "(3)"),
+        (the_view_is_always_current, "(5)"),
+    ],
+)
+def test_a_fault_is_found(fault: Callable[[], object], invariant: str) -> None:
+    for seed in SEEDS:
+        with fault():  # type: ignore[attr-defined]
+            violations = run_chaos(seed).violations
+        if any(text.startswith(invariant) for text in violations):
+            return
+    pytest.fail(f"no seed violates {invariant}")

@@ -6,7 +6,8 @@ cut     one segment is cut in halves. ``noticed``: until every host says that th
         gone; ``believed``: how many of the other half a host still takes to be there 30 s later
         (mean); ``healed``: from the moment the halves are joined until every host sees
         all others, and is sure of it; ``told``: the same until both values that were changed
-        during the cut are known to all
+        during the cut are known to all (Serf tells of them with the return of their host, and of
+        no change of its own)
 mute    the frames of one host are dropped. ``lost``: until all others say that it is gone;
         ``believed``: how many it takes to be there itself in the end; ``back``: from the moment
         its frames pass again until all see it, and it sees all

@@ -37,10 +37,11 @@ from benchmarks.hosts import (
 )
 
 TURNS = 5
+SHORT_REST = 11.0
 HUBS = [(0, 1), (1, 2)]
 
 
-def measure(kind: Kind, hosts: int, segments: int) -> None:
+def measure(kind: Kind, hosts: int, segments: int, rest: float) -> None:
     """Build a mesh, and print its line of the table."""
     hubs = HUBS if segments == 3 else []
     with running(kind, hosts - len(hubs), segments=segments, hubs=hubs) as fleet:
@@ -50,7 +51,7 @@ def measure(kind: Kind, hosts: int, segments: int) -> None:
         if done is not None:
             cold = done - max(node.started for node in fleet.nodes)
             ready = max(0.0, done - fleet.all_ready())
-            time.sleep(REST)
+            time.sleep(rest)
             # The first hosts all are on the first segment. Each takes one turn: its first change
             # after a rest is one that no pacing holds back.
             turns = [fleet.update(node) for node in fleet.nodes[:TURNS]]
@@ -85,11 +86,12 @@ def main() -> None:
     hosts = options.hosts or (8 if options.short else 30)
     heads = "".join(f"{head:>9}" for head in ("cold", "ready", "update", "worst"))
     print(f"{'':18}{'hosts':>6}{'segments':>9}{heads}  hops")
-    measure(Ours, hosts, 3)
+    rest = SHORT_REST if options.short else REST
+    measure(Ours, hosts, 3, rest)
     if not options.short:
-        measure(Ours, hosts, 1)
+        measure(Ours, hosts, 1, rest)
         for kind in () if options.ours else available(Serf):
-            measure(kind, hosts, 1)
+            measure(kind, hosts, 1, rest)
 
 
 if __name__ == "__main__":

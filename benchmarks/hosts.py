@@ -37,8 +37,8 @@ PATIENCE = 40.0
 START_PATIENCE = 120.0
 """The same for a mesh to become whole in the first place: Serf's may wait for its full sync."""
 
-REST = 11.0
-"""Seconds after which our publishing is at rest, as in a mesh that has been up for a while."""
+REST = 25.0
+"""Seconds after which links are chosen and publishing is at rest, as in a mesh up for a while."""
 
 
 class Node(ABC):

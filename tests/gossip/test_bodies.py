@@ -289,3 +289,15 @@ def test_what_is_not_here_is_not_answered() -> None:
     assert answer(store, b"x" * 32, 0) is None
     assert answer(store, named.sha256, 4) is None
     assert answer(store, named.sha256, 1) == BodyChunk(named.sha256, 4, 1, b"ata")
+
+
+def test_a_question_that_came_too_soon_is_answered_when_the_body_is_here() -> None:
+    store = BodyStore()
+    named = body(b"data")
+    assert answer(store, named.sha256, 0) is None
+    store.put(b"data")  # nothing had been fetched: it was not known to be needed
+    assert store.take_answers() == [(9, BodyChunk(named.sha256, 4, 0, b"data"))]
+    store.ask(8, hashlib.sha256(b"more").digest(), 0)
+    store.drop_link(8)
+    store.put(b"more")
+    assert store.take_answers() == []

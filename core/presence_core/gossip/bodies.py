@@ -19,7 +19,7 @@ MAX_WAITING = 20_000
 MAX_STORED = 64 * 1024 * 1024
 CHUNK_SECONDS = 5.0
 MAX_ASKED = 8
-"""Questions of one neighbour that wait for a body which is on its way here."""
+"""Questions of one neighbour that wait for bodies which are not here yet."""
 
 _MAX_SIZES = 4
 """Sizes that one link may claim for one hash; all but one are lies of somebody's record."""
@@ -221,12 +221,16 @@ class BodyStore:
     # -- answering
 
     def ask(self, link: int, sha256: bytes, offset: int) -> None:
-        """A neighbour asks for a body. What is on its way here is answered when it has come."""
+        """A neighbour asks for a body. What is not here yet is answered when it has come.
+
+        It may not even be asked for yet: of two neighbours that got a record at the same time, one
+        may see a way to its peer, and ask, a moment before the other does.
+        """
         if sha256 in self._stored:
             chunk = self._chunk(sha256, offset)
             if chunk is not None:
                 self._answers.append((link, chunk))
-        elif sha256 in self._running or sha256 in self._waiting:
+        else:
             asked = self._asked.setdefault(link, {})
             if len(asked) >= MAX_ASKED:
                 del asked[next(iter(asked))]

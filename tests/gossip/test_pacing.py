@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from presence_core.gossip.pacing import CALM_SECONDS, DELAYS, PublishPacer
+from presence_core.gossip.pacing import CALM_SECONDS, DELAYS, URGENT_SECONDS, PublishPacer
 
 
 def publish_when_due(pacer: PublishPacer, now: float) -> float:
@@ -91,3 +91,22 @@ def test_an_urgent_change_takes_the_patient_ones_along() -> None:
     assert pacer.due(0.05)
     pacer.request(0.06, patience=0.2)
     assert pacer.due(0.06)
+
+
+def test_a_lost_link_does_not_wait_for_what_went_before() -> None:
+    pacer = PublishPacer()
+    pacer.urge(0.0)
+    assert pacer.due(0.0)
+    pacer.published(0.0)
+    last = 0.0
+    for _ in range(len(DELAYS)):
+        last = publish_when_due(pacer, last)
+    pacer.request(last + 0.1)
+    assert pacer.next_time() == last + DELAYS[-1]
+    pacer.urge(last + 0.1)
+    assert pacer.next_time() == last + URGENT_SECONDS
+    pacer.request(last + 0.2, patience=1.0)
+    assert pacer.next_time() == last + URGENT_SECONDS
+    assert publish_when_due(pacer, last + 0.2) == last + URGENT_SECONDS
+    pacer.urge(last + 9.0)
+    assert pacer.next_time() == last + 9.0

@@ -213,7 +213,7 @@ class Node:
         self.bodies.drop_link(link)
         self.exchange.close(link)
         self.changed.add(gone.key)
-        self._own.change(now)
+        self._own.lose(now)
 
     def message(self, link: int, kind: int, body: bytes, now: float) -> None:
         """Handle a message of an admitted neighbour. Never raises on what it contains."""

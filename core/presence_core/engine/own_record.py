@@ -62,6 +62,11 @@ class OwnRecord:
         if not self.leaving:
             self._pacer.request(now, patience=patience)
 
+    def lose(self, now: float) -> None:
+        """Say that a link in it is no more."""
+        if not self.leaving:
+            self._pacer.urge(now)
+
     def outdo(self, record: Record, now: float) -> None:
         """Jump above a record of our own key that is newer than ours.
 

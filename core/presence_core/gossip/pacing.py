@@ -6,6 +6,9 @@ Pure; time is passed in.
 from __future__ import annotations
 
 DELAYS = (0.0, 0.25, 1.0, 2.0, 5.0)
+URGENT_SECONDS = 0.25
+"""How soon after another version one that tells of a lost link may follow, whatever went before."""
+
 CALM_SECONDS = 1.0
 """Each such time without a change, beyond the delay, takes one step back."""
 
@@ -39,6 +42,15 @@ class PublishPacer:
             self._latest = self._due
         else:
             self._due = max(self._due, min(due, self._latest))
+
+    def urge(self, now: float) -> None:
+        """Say that a link is lost: until others are told, they take for online who is gone.
+
+        (How many versions leave here in the end is bounded for each link, see ``spread``.)
+        """
+        self.request(now)
+        self._due = min(self._due or now, max(now, self._last + URGENT_SECONDS))
+        self._latest = self._due
 
     def due(self, now: float) -> bool:
         """Whether it is to be published now."""

@@ -46,7 +46,7 @@ class ChaosResult:
     events: int = 0
     trace: str = ""
     most_messages: float = 0.0
-    """Of a correct peer, a second and link, when only hostile peers say anything."""
+    """Of a correct peer, a second, link and hostile peer, when only these say anything."""
     most_bytes: float = 0.0
 
 
@@ -132,6 +132,7 @@ class _Chaos:
         wrong += invariants.first(invariants.freshness(self.mesh))
         wrong += invariants.first(invariants.reachability(self.mesh))
         wrong += invariants.first(invariants.wholeness(self.mesh))
+        wrong += invariants.first(invariants.currency(self.mesh))
         return wrong
 
     def _look(self) -> None:

@@ -6,6 +6,7 @@ that it has links and something to lie about. What it lies about are its habits.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from presence_core.gossip.messages import (
     PREFIX_BYTES,
     BodyChunk,
     Have,
+    MessageError,
     Records,
     Summary,
     Want,
@@ -67,8 +69,9 @@ class HostilePeer(Peer):
     def arrived(self, end: End, kind: int, body: bytes) -> None:
         """Keep what is said, to say it again later."""
         if kind == MessageType.RECORDS:
-            self._kept += [raw for _, raw in Records.decode(body).items]
-            if len(self._kept) > MAX_KEPT:
+            with contextlib.suppress(MessageError):  # there may be others like this one
+                self._kept += [raw for _, raw in Records.decode(body).items]
+            while len(self._kept) > MAX_KEPT:
                 del self._kept[self._rng.randrange(len(self._kept))]
         super().arrived(end, kind, body)
 

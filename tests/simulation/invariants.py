@@ -187,6 +187,15 @@ def honesty(peer: Peer) -> Iterator[str]:
         yield f"(5) {peer.device.name} has no link and shows {len(online)} peers online"
 
 
+def currency(world: World) -> Iterator[str]:
+    """(5) When all is quiet, who has links knows that its view is good."""
+    for device in correct(world):
+        if device.peer is not None and device.peer.admitted:
+            view = device.peer.look().view
+            if view.state is not ViewState.CURRENT:
+                yield f"(5) {device.name} has links and says {view.state}: {view.reason}"
+
+
 def first(found: Iterable[str], most: int = 20) -> list[str]:
     """Return some of what was found: one violation often shows at every peer."""
     return [text for text, _ in zip(found, range(most), strict=False)]

@@ -273,6 +273,23 @@ def heal(stage: Stage) -> list[Row]:
     return [stage.row("whole again after 60 s in halves", began, spreading, agreement)]
 
 
+def hops_are_right(stage: Stage) -> bool:
+    """Whether everybody knows how far everybody is, by the sessions that there are."""
+    peers = stage.peers()
+    near = {peer.key: [end.key for end in peer.admitted.values()] for peer in peers}
+    for peer in peers:
+        hops, ring = {peer.key: 0}, [peer.key]
+        for key in ring:
+            for other in near[key]:
+                if other not in hops:
+                    hops[other] = hops[key] + 1
+                    ring.append(other)
+        ways = {key: peer.node.topology.way(key) for key in near}
+        if {key: way.hops for key, way in ways.items() if way is not None} != hops:
+            return False
+    return True
+
+
 def _halves(devices: Sequence[Device]) -> tuple[Sequence[Device], Sequence[Device]]:
     middle = len(devices) // 2
     return devices[:middle], devices[middle:]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.scenarios import COLD_SECONDS, Row, Stage, play
+from tests.simulation.scenarios import COLD_SECONDS, Row, Stage, hops_are_right, play
 from tests.simulation.world import world
 
 SIZES = (10, 100)
@@ -17,7 +17,19 @@ HOLD = 0.5
 
 def rows_of(count: int, *names: str, pull: bool | None = None, seed: int = 1) -> dict[str, Row]:
     with world(seed, pull=pull) as mesh:
-        return {row.event: row for row in play(Stage(mesh, count, lambda *_: None, HOLD), names)}
+        stage = Stage(mesh, count, lambda *_: None, HOLD)
+        rows = {row.event: row for row in play(stage, names)}
+        assert hops_come_right(stage)
+        return rows
+
+
+def hops_come_right(stage: Stage) -> bool:
+    """Whether everybody knows all distances once, at the latest when no link changes any more."""
+    for _ in range(30):
+        if hops_are_right(stage):
+            return True
+        stage.world.clock.run(stage.world.clock.now + 1.0)
+    return False
 
 
 def within(seconds: float | None, bound: float) -> bool:

@@ -103,7 +103,7 @@ class Engine:
             now=self._clock.now,
             accepted=self._accepted,
             dialled=self._dialled,
-            happened=self._pump,
+            happened=self._dial_soon,
         )
         self._handler = handler
         self._key_file: KeyFile | None = None
@@ -117,6 +117,7 @@ class Engine:
         self._tick_timer: asyncio.TimerHandle | None = None
         self._dial_timer: asyncio.TimerHandle | None = None
         self._give_back_timer: asyncio.TimerHandle | None = None
+        self._pump_handle: asyncio.Handle | None = None
         self._built_at = float("-inf")
         self._measured_at = float("-inf")
 
@@ -193,7 +194,7 @@ class Engine:
             self._peering,
             reports=self._reports,
             clock=self._clock,
-            happened=self._pump,
+            happened=self._pump_soon,
             missed=self._lan.look_again,
         )
         self.links.handler = self._handler
@@ -261,8 +262,20 @@ class Engine:
 
     # -- the way of the data
 
+    def _pump_soon(self) -> None:
+        """Pump when all that has come at once has been taken in."""
+        if self._pump_handle is None and self._running:
+            self._pump_handle = self._loop.call_soon(self._pump)
+
+    def _dial_soon(self) -> None:
+        if self._running:
+            self._dial_by(self._clock.now() + DIAL_SECONDS)
+
     def _pump(self) -> None:
         """Carry out what the node wants, and look when it wants to be called again."""
+        if self._pump_handle is not None:
+            self._pump_handle.cancel()
+            self._pump_handle = None
         if not self._running:
             return
         now = self._clock.now()
@@ -307,6 +320,8 @@ class Engine:
 
     def newest_graph(self) -> PresenceGraph:
         """Return the graph of now, also when the next one would be published a moment later."""
+        if self._pump_handle is not None:
+            self._pump()
         if self._build_timer is not None:
             self._build_timer.cancel()
             self._build()

@@ -7,7 +7,7 @@ import ctypes
 import gc
 import sys
 
-GIVE_BACK_SECONDS = 5.0
+GIVE_BACK_SECONDS = 20.0
 """How long after its start an engine does it: by then the first exchange is over."""
 
 

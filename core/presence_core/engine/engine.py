@@ -370,7 +370,7 @@ class Engine:
         return changed
 
     def _assess_view(self, now: float) -> bool:
-        busy = (
+        busy = not self._view.settled and (
             self.links.busy()
             or self._node.exchange.sync.awaited()
             or self._node.bodies.fetching()

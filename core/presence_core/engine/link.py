@@ -68,10 +68,7 @@ class Link:
         self.session = session
         self.dialled = dialled
         """Name of the target that we dialled; None when the other end did."""
-        self.authenticated_at = float("-inf")
         self.handshake_hash = b""
-        self.addresses: tuple[tuple[str, int], ...] = ()
-        """Where the other end can be dialled, by its Hello."""
         self.rtt = Rtt()
         self.closed: Closed | None = None
         self._user = user
@@ -154,7 +151,6 @@ class Link:
                 return
             match event:
                 case Authenticated():
-                    self.authenticated_at = self._clock()
                     self.handshake_hash = event.handshake_hash
                     self._user.link_authenticated(self)
                 case MessageReceived():

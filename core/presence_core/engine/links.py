@@ -241,15 +241,16 @@ class Links:
         link = applicant.link
         key = link.session.peer_key or b""
         now = self._clock.now()
-        own_hello = self._node.hello()
+        # Before the other end is in the table: the root in it is to be that of what we had.
+        answer = None if link.dialled is not None else self._node.hello()
         decision = self._peering.admit(link.id, hello, now)
         if isinstance(decision, Refusal):
             self._refuse(link, decision)
             return
         del self._applicants[link.id]
         self.admitted[link.id] = link
-        if link.dialled is None:
-            link.send(MessageType.HELLO, own_hello)
+        if answer is not None:
+            link.send(MessageType.HELLO, answer)
         for other, code, why in decision.drop:
             self.end(other, code, why)
         self._share_attention()

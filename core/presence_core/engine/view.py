@@ -63,6 +63,11 @@ class ViewKeeper:
         self._started = now
         self._networked = networked
 
+    @property
+    def settled(self) -> bool:
+        """Whether what is still under way has no say in the view any more."""
+        return self._filled and self._linked_since is not None
+
     def assess(self, sight: Sight, now: float) -> bool:
         """Judge the view again; True when its state or reason has changed."""
         state, reason = self._judge(sight, now)

@@ -45,6 +45,7 @@ HARMLESS = "]0;owned[@click=app.quit]x[/]"
 """What is left of it on a screen."""
 
 _ISSUER = "https://id.relief.example"
+_KEY_ID = "5e1d09c2a7b34f68"
 
 
 def ago(seconds: float) -> datetime:
@@ -87,7 +88,7 @@ def identity(status: IdentityStatus, subject: str | None = None) -> Identity:
     if status is IdentityStatus.MISSING:
         return Identity()
     ends = ago(7_200) if status is IdentityStatus.EXPIRED else NOW + timedelta(hours=9)
-    return Identity(status, f"canned: {status}", _ISSUER, subject, ago(86_400), ends)
+    return Identity(status, f"canned: {status}", _ISSUER, _KEY_ID, subject, ago(86_400), ends)
 
 
 @dataclass(frozen=True)

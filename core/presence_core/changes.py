@@ -81,6 +81,9 @@ def _arrival(old: Peer | None, peer: Peer) -> Iterator[_Found]:
 
 def _facts(old: Peer | None, peer: Peer) -> Iterator[_Found]:
     key = peer.peer_key
+    warned = old.key_warning if old is not None else None
+    if peer.key_warning is not None and peer.key_warning != warned:
+        yield ChangeKind.KEY_WARNING, key, warned, peer.key_warning
     metadata = old.peer_metadata if old is not None else EMPTY
     if metadata is not peer.peer_metadata and not _same(metadata, peer.peer_metadata):
         yield ChangeKind.METADATA_CHANGED, key, dict(metadata), dict(peer.peer_metadata)

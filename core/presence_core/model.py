@@ -152,11 +152,16 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identity:
-    """The outcome of checking a peer's identity token, with the reason in words."""
+    """The outcome of checking a peer's identity token, with the reason in words.
+
+    ``issuer``, ``key_id`` (hex, of the issuer's key) and ``subject`` are claims until the status
+    says that the signature was found good.
+    """
 
     status: IdentityStatus = IdentityStatus.MISSING
     reason: str = "this peer publishes no identity token"
     issuer: str | None = None
+    key_id: str | None = None
     subject: str | None = None
     not_before: datetime | None = None
     expires_at: datetime | None = None
@@ -181,7 +186,11 @@ class PeerPresence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Peer:
-    """A device in the mesh, as it describes itself and as we found it."""
+    """A device in the mesh, as it describes itself and as we found it.
+
+    ``key_warning`` says in words when its name or its token's subject was met before under another
+    key, None when there is nothing to warn of.
+    """
 
     peer_key: str
     short_id: str
@@ -197,6 +206,7 @@ class Peer:
     expired_identity_service_metadata: JsonObject | None = None
     identity: Identity = field(default_factory=Identity)
     trust: Trust = Trust.UNKNOWN
+    key_warning: str | None = None
     connections: tuple[Connection, ...] = ()
 
 
@@ -307,6 +317,7 @@ class ConnectionRequest:
     type: str
     peer_metadata: JsonObject = field(default_factory=lambda: EMPTY)
     identity_service_metadata: JsonObject = field(default_factory=lambda: EMPTY)
+    identity: Identity = field(default_factory=Identity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,7 @@ def peer_to_json(peer: Peer) -> dict[str, Any]:
         **({} if expired is None else {"expiredIdentityServiceMetadata": dict(expired)}),
         "identity": identity_to_json(peer.identity),
         "trust": str(peer.trust),
+        "keyWarning": peer.key_warning,
         "presence": {
             "state": str(peer.presence.state),
             "direct": peer.presence.direct,
@@ -188,6 +189,7 @@ def identity_to_json(identity: Identity) -> dict[str, Any]:
         "status": str(identity.status),
         "reason": identity.reason,
         "issuer": identity.issuer,
+        "keyId": identity.key_id,
         "subject": identity.subject,
         "notBefore": time_to_json(identity.not_before),
         "expiresAt": time_to_json(identity.expires_at),
@@ -365,6 +367,7 @@ def _identity(value: Mapping[str, Any]) -> Identity:
         IdentityStatus(value["status"]),
         _text(value["reason"]),
         _maybe(_text, value["issuer"]),
+        _maybe(_text, value.get("keyId")),
         _maybe(_text, value["subject"]),
         _maybe(_moment, value["notBefore"]),
         _maybe(_moment, value["expiresAt"]),
@@ -399,6 +402,7 @@ def _peer(value: Mapping[str, Any], connections: Mapping[str, Connection]) -> Pe
         ),
         identity=_identity(value["identity"]),
         trust=Trust(value["trust"]),
+        key_warning=_maybe(_text, value.get("keyWarning")),
         presence=_presence(value["presence"]),
         connections=tuple(
             connections.get(link["id"]) or _connection(link) for link in _list(value["connections"])

@@ -115,6 +115,7 @@ def one() -> PresenceGraph:
                 IdentityStatus.VERIFIED,
                 "signed by a trusted issuer",
                 "https://id.example",
+                "5e1d09c2a7b34f68",
                 "mona",
                 ago(86_400),
                 NOW + timedelta(hours=6),
@@ -180,7 +181,13 @@ def many() -> PresenceGraph:
             "driver",
             presence=replace(away, state=PresenceState.LEFT),
             identity=Identity(
-                IdentityStatus.EXPIRED, "expired", "https://id.example", "dan", ago(99), ago(9)
+                IdentityStatus.EXPIRED,
+                "expired",
+                "https://id.example",
+                "5e1d09c2a7b34f68",
+                "dan",
+                ago(99),
+                ago(9),
             ),
             expired_identity_service_metadata=MappingProxyType({"unit": "supply"}),
             trust=Trust.SEEN,

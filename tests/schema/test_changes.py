@@ -163,6 +163,15 @@ def test_own_metadata_changes_too() -> None:
     assert only(before, after).peer_key == before.local_peer.peer_key
 
 
+def test_a_key_warning_is_told_once_and_whenever_it_is_another() -> None:
+    warned = replace(BOB, key_warning="met before under another key")
+    change = only(graph(BOB), graph(warned))
+    assert (change.kind, change.before) == (ChangeKind.KEY_WARNING, None)
+    assert change.after == "met before under another key"
+    assert changes_between(graph(warned), graph(replace(warned, os="Plan 9"))) == ()
+    assert changes_between(graph(warned), graph(BOB)) == ()
+
+
 def test_identity_and_trust_change() -> None:
     fresh = Identity(IdentityStatus.EXPIRED, "expired")
     change = only(graph(BOB), graph(replace(BOB, identity=fresh)))

@@ -96,7 +96,7 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	@$(PIP) --no-binary forbiddenfruit --use-pep517 -e '.[test,check,screenshots]' >&2
+	@$(PIP) --no-binary forbiddenfruit --use-pep517 -e '.[serve,test,check,screenshots]' >&2
 	@touch $(VENV)/.run $@
 
 # What the benchmarks compare with, apart from what we are made of. What is not to be had, they leave

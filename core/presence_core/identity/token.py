@@ -8,7 +8,8 @@ that is :mod:`presence_core.identity.verify`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import Any
 
 from presence_core.codec import base64url, cbor, cose
 from presence_core.codec.base64url import Base64Error
@@ -28,9 +29,6 @@ from presence_core.identity.issuer import (
 from presence_core.identity.keys import KeyFormatError, check_peer_key
 from presence_core.identity.mesh import PROTO
 from presence_core.model import EMPTY, IdentityStatus, JsonObject
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MAX_TOKEN = 16 * 1_024
 """Bytes of a token."""
@@ -133,7 +131,7 @@ def parse_token(raw: bytes) -> Token:
         )
         if not isinstance(claims, dict):
             raise _malformed("its claims are not a map")
-        kid, algorithm = _header(message.protected)
+        kid, algorithm = _header(message.protected_bytes)
         token = Token(
             kid=kid,
             issuer=_text(claims.get(_ISS), "the issuer"),
@@ -162,11 +160,13 @@ def parse_token(raw: bytes) -> Token:
     return token
 
 
-def _header(protected: Mapping[int, Any]) -> tuple[bytes, int]:
+@lru_cache(maxsize=256)
+def _header(encoded: bytes) -> tuple[bytes, int]:
     """Return key id and algorithm: a header of exactly those and the type.
 
     What may be in a header besides would change what the token means (RFC 9052 §3.1, crit).
     """
+    protected = cose.parse_header(encoded)
     if protected.keys() != {_ALG, _KID, _TYP}:
         raise _malformed("its header has not algorithm, key id and type, and nothing else")
     if protected[_TYP] != TOKEN_TYPE:

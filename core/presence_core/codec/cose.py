@@ -18,7 +18,7 @@ ED25519 = -19
 
 SIGNATURE_BYTES = 64
 
-_SIGNATURE_HEAD = cbor.encode_bytes(bytes(SIGNATURE_BYTES))[:2]
+SIGNATURE_HEAD = cbor.encode_bytes(bytes(SIGNATURE_BYTES))[:2]
 _SIG_STRUCTURE = b"\x84" + cbor.encode("Signature1")
 """The head of the list, and what it begins with."""
 
@@ -83,7 +83,7 @@ def _usual(data: bytes) -> Sign1:
 
     Raises ValueError or IndexError for everything else, right or wrong.
     """
-    end = len(data) - len(_SIGNATURE_HEAD) - SIGNATURE_BYTES
+    end = len(data) - len(SIGNATURE_HEAD) - SIGNATURE_BYTES
     header, at = _short_bytes(data, 1)
     kind, size = data[at + 1 : at + 3]
     if kind == 0x59:
@@ -99,7 +99,7 @@ def _usual(data: bytes) -> Sign1:
         or kind not in (0x58, 0x59)
         or size < shortest
         or begin + size != end
-        or not data.startswith(_SIGNATURE_HEAD, end)
+        or not data.startswith(SIGNATURE_HEAD, end)
     ):
         raise CoseError("unusual")
     return Sign1(parse_header(header), header, data[begin:end], data[-SIGNATURE_BYTES:])

@@ -28,6 +28,8 @@ from presence_core.identity.token import LEEWAY, MAX_TOKEN, Token, TokenError, p
 from presence_core.model import EMPTY, Identity, IdentityStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from presence_core.identity.issuer import PublicKey, SignedObject
     from presence_core.model import JsonObject
 
@@ -103,13 +105,14 @@ class _Trusted:
     revoked: RevocationList | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Checked:
-    """A token whose signature was checked under a key; without metadata if it does not hold."""
+    """A token, the key that it names, and whether its signature holds (None: not checked yet)."""
 
+    digest: bytes
     token: Token
     key: PublicKey
-    holds: bool
+    holds: bool | None = None
 
 
 class Issuers:
@@ -257,18 +260,37 @@ class Issuers:
 
     def check(self, raw: bytes, peer_key: bytes, now: float) -> Verdict:
         """Return the verdict on a token that a peer publishes, at a time (Unix seconds)."""
+        return self.check_all([(raw, peer_key)], now)[0]
+
+    def check_all(self, tokens: Sequence[tuple[bytes, bytes]], now: float) -> list[Verdict]:
+        """Return the verdicts on many tokens, each with the key of the peer that publishes it.
+
+        The same as :meth:`check` for each of them, but step by step for all: so the caches of the
+        processor need not change between reading and verifying, which is an eighth of the time.
+        """
+        read = [self._read(raw) for raw, _ in tokens]
+        for found in read:
+            if isinstance(found, _Checked) and found.holds is None:
+                self._verify(found)
+        return [
+            self._judge(found, peer_key, now) if isinstance(found, _Checked) else found
+            for found, (_, peer_key) in zip(read, tokens, strict=True)
+        ]
+
+    def _read(self, raw: bytes) -> _Checked | Verdict:
+        """Return a token and the key that it names; a verdict if there is no such token or key."""
         digest = hashlib.sha256(raw).digest()
         checked = self._checked.get(digest)
-        if checked is None or self._key_of(checked.token) != checked.key:
-            try:
-                token = parse_token(raw)
-            except TokenError as error:
-                return _refused(error.status, f"its identity token is of no use: {error}")
-            key = self._key_of(token)
-            if key is None:
-                return _verdict(token, IdentityStatus.UNKNOWN_ISSUER, self._unknown(token))
-            checked = self._remember(digest, token, key)
-        return self._judge(checked, peer_key, now)
+        if checked is not None and checked.key == self._key_of(checked.token):
+            return checked
+        try:
+            token = parse_token(raw)
+        except TokenError as error:
+            return _refused(error.status, f"its identity token is of no use: {error}")
+        key = self._key_of(token)
+        if key is None:
+            return _verdict(token, IdentityStatus.UNKNOWN_ISSUER, self._unknown(token))
+        return _Checked(digest, token, key)
 
     def _key_of(self, token: Token) -> PublicKey | None:
         trusted = self._trusted.get(token.issuer)
@@ -283,14 +305,14 @@ class Issuers:
             f"{trusted.keys.number} of {_named(token.issuer)} does not hold"
         )
 
-    def _remember(self, digest: bytes, token: Token, key: PublicKey) -> _Checked:
-        holds = token.is_signed_by(key)
-        # What anybody can make up is not kept, but for the claims that are shown.
-        kept = token if holds else replace(token, metadata=EMPTY, signed=b"")
-        checked = self._checked[digest] = _Checked(kept, key, holds)
+    def _verify(self, checked: _Checked) -> None:
+        """Check the signature, and remember what came out."""
+        checked.holds = checked.token.is_signed_by(checked.key)
+        if not checked.holds:  # anybody can make up such a one: only what is shown of it is kept
+            checked.token = replace(checked.token, metadata=EMPTY, signed=b"")
+        self._checked[checked.digest] = checked
         if len(self._checked) > MAX_REMEMBERED:
             del self._checked[next(iter(self._checked))]
-        return checked
 
     def _judge(self, checked: _Checked, peer_key: bytes, now: float) -> Verdict:
         token, name = checked.token, _named(checked.token.issuer)
@@ -365,7 +387,8 @@ def _verdict(
 
 
 def _at(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at.isoformat(" ", "seconds").replace("+00:00", " UTC")
 
 
 @lru_cache(maxsize=128)

@@ -117,7 +117,7 @@ def _short_bytes(data: bytes, at: int) -> tuple[bytes, int]:
     return data[at : at + size], at + size
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def sig_structure_head(header: bytes, external_aad: bytes) -> bytes:
     """Return what is signed (RFC 9052 §4.4) up to the encoded payload, with which it ends."""
     return _SIG_STRUCTURE + cbor.encode_bytes(header) + cbor.encode_bytes(external_aad)
@@ -127,7 +127,7 @@ def _sig_structure(header: bytes, external_aad: bytes, payload: bytes) -> bytes:
     return sig_structure_head(header, external_aad) + cbor.encode_bytes(payload)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def parse_header(header: bytes) -> Mapping[int, Any]:
     """Read a header; there are few different ones, each in thousands of messages."""
     protected = cbor.decode(header, max_size=1_024, max_depth=4, max_items=32)

@@ -17,6 +17,7 @@ from presence_core.identity.keys import peer_key_text, short_id
 from presence_core.model import (
     EMPTY,
     Condition,
+    IdentityStatus,
     JsonObject,
     Mesh,
     MetadataState,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from presence_core.engine.metadata import PeerBody
+    from presence_core.engine.peer_bodies import PeerBody
     from presence_core.engine.node import Node
     from presence_core.gossip.record import Record
 
@@ -111,6 +112,9 @@ class GraphBuilder:
         key = record.key
         peer_key, short = self._names(key)
         metadata, state = self._metadata_of(record, node.metadata.get(key))
+        verdict = node.identities.of(key)
+        vouched = verdict.metadata
+        status = verdict.identity.status
         return Peer(
             peer_key=peer_key,
             short_id=short,
@@ -120,6 +124,9 @@ class GraphBuilder:
             is_compatible=True if key == node.key else node.compatible.get(key),
             peer_metadata=metadata,
             peer_metadata_state=state,
+            identity=verdict.identity,
+            identity_service_metadata=(vouched if status is IdentityStatus.VERIFIED else None) or EMPTY,
+            expired_identity_service_metadata=vouched if status is IdentityStatus.EXPIRED else None,
             presence=self._presence(record, way),
             connections=self._connections.of(key),
         )

@@ -28,8 +28,8 @@ ASK_AGAIN_SECONDS = 10.0
 class NodeBodies:
     """Metadata and tokens as they go from peer to peer.
 
-    ``newest`` gives the newest record of a peer. ``metadata_changed`` and ``token_changed`` are told
-    the key of a peer that has another one now.
+    ``newest`` gives the newest record of a peer. ``metadata_changed`` and ``token_changed`` are
+    told the key of a peer that has another one now.
     """
 
     def __init__(
@@ -137,9 +137,7 @@ class NodeBodies:
 
     # -- time
 
-    def ask_again(
-        self, now: float, worth: Callable[[bytes], bool], links: Iterable[int]
-    ) -> None:
+    def ask_again(self, now: float, worth: Callable[[bytes], bool], links: Iterable[int]) -> None:
         """Ask all neighbours, now and then, for what those who should have it did not give.
 
         One thing at a time, and only when nothing else is under way: it may be a body that nobody

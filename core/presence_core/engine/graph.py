@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from presence_core.engine.peer_bodies import PeerBody
     from presence_core.engine.node import Node
+    from presence_core.engine.peer_bodies import PeerBody
     from presence_core.gossip.record import Record
 
 
@@ -125,7 +125,8 @@ class GraphBuilder:
             peer_metadata=metadata,
             peer_metadata_state=state,
             identity=verdict.identity,
-            identity_service_metadata=(vouched if status is IdentityStatus.VERIFIED else None) or EMPTY,
+            identity_service_metadata=(vouched if status is IdentityStatus.VERIFIED else None)
+            or EMPTY,
             expired_identity_service_metadata=vouched if status is IdentityStatus.EXPIRED else None,
             presence=self._presence(record, way),
             connections=self._connections.of(key),

@@ -32,8 +32,8 @@ class PeerBody:
 class PeerBodies:
     """Follows the bodies of one kind that records name: metadata, or identity tokens.
 
-    ``named`` gives the body of this kind that a record names. One that is larger than ``most`` bytes
-    is never asked for. ``changed`` is told the key of a peer that has another body now.
+    ``named`` gives the body of this kind that a record names. One that is larger than ``most``
+    bytes is never asked for. ``changed`` is told the key of a peer that has another body now.
     """
 
     def __init__(
@@ -131,9 +131,7 @@ class PeerBodies:
                 return key
         return None
 
-    def arrived(
-        self, sha256: bytes, body: bytes, newest: Callable[[bytes], Record | None]
-    ) -> None:
+    def arrived(self, sha256: bytes, body: bytes, newest: Callable[[bytes], Record | None]) -> None:
         """Take a body that was fetched, for each peer whose record names it.
 
         ``newest`` gives the newest record of a peer.

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from presence_core.identity.verify import Issuers
 
 SENT_RATE, SENT_BURST = 1.0, 128.0
-"""Objects that are sent over one link: so many a second, and at once. A new link gets two of each of
-64 issuers."""
+"""Objects that are sent over one link: so many a second, and at once. A new link gets two of each
+of 64 issuers."""
 
 TAKEN_RATE, TAKEN_BURST = 2.0, 256.0
 """Objects that are taken from one link: twice what is sent, so that whoever keeps to the rule is
 never blamed for delays on the way."""
 
 FIRST_SECONDS = 10.0
-"""After so long both ends of a link have said what they have. Who names an issuer then for the first
-time has just begun to trust it, and did not keep what it was told of it before."""
+"""After so long both ends of a link have said what they have. Who names an issuer then for the
+first time has just begun to trust it, and did not keep what it was told of it before."""
 
 
 class Kind(IntEnum):

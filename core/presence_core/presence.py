@@ -96,7 +96,7 @@ class Presence:
     @property
     def peer_metadata(self) -> JsonObject:
         """The metadata that the local peer publishes."""
-        return self._running().metadata
+        return self._running().metadata.value
 
     @property
     def peer_metadata_json(self) -> str:
@@ -110,11 +110,11 @@ class Presence:
         than 16 levels, or holds what JSON cannot; HomeError when it cannot be kept. Then the old
         value stays.
         """
-        await self._running().set_metadata(metadata)
+        await self._running().metadata.set(metadata)
 
     async def set_peer_metadata_json(self, text: str) -> None:
         """Replace the whole metadata by a JSON text. Raises as :meth:`set_peer_metadata`."""
-        await self._running().set_metadata(parse_metadata_json(text))
+        await self._running().metadata.set(parse_metadata_json(text))
 
     @property
     def identity_service_metadata(self) -> JsonObject:

@@ -13,18 +13,18 @@ import random
 import socket
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from presence_core._version import __version__
-from presence_core.codec.metadata import MetadataError, encode_metadata
 from presence_core.engine.conditions import Conditions
 from presence_core.engine.graph import GraphBuilder
-from presence_core.engine.home import MetadataFile, mesh_of
+from presence_core.engine.home import mesh_of
 from presence_core.engine.lan import Lan
 from presence_core.engine.links import Clock, Links
 from presence_core.engine.memory import GIVE_BACK_SECONDS, give_back
 from presence_core.engine.node import Node
 from presence_core.engine.observers import GraphWatch
+from presence_core.engine.own_metadata import OwnMetadata
 from presence_core.engine.own_record import NodeProfile
 from presence_core.engine.peering import Peering
 from presence_core.engine.reports import Reports
@@ -32,12 +32,10 @@ from presence_core.engine.targets import Target, Targets
 from presence_core.engine.view import Sight, ViewKeeper
 from presence_core.gossip.neighbours import Slots
 from presence_core.handshake.events import ByeCode
-from presence_core.identity.keyfile import HomeError, KeyFile
-from presence_core.model import ConditionState, Mesh, PresenceGraph, ViewState
+from presence_core.identity.keyfile import KeyFile
+from presence_core.model import Mesh, PresenceGraph, ViewState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from presence_core.config import PresenceConfig
     from presence_core.engine.admission import ConnectionRequestHandler
     from presence_core.engine.connections import LinkMeasure
@@ -82,7 +80,6 @@ class Engine:
     ) -> None:
         self.config = config
         self.started = False
-        self.metadata: Mapping[str, Any] = {}
         self.links: Links
         self.watch: GraphWatch
         self._loop = asyncio.get_running_loop()
@@ -94,8 +91,7 @@ class Engine:
         self._reports = Reports(self._conditions)
         self._view = ViewKeeper(_utc)
         self._targets = Targets(self._rng)
-        self._metadata_file = MetadataFile(config.home_path)
-        self._metadata_lock = asyncio.Lock()
+        self.metadata = OwnMetadata(config.home_path, self._conditions, self._publish_metadata)
         self._lan = Lan(
             self._targets,
             self._conditions,
@@ -160,12 +156,7 @@ class Engine:
         home = self.config.home_path
         self._key_file = KeyFile.open(home)
         self._mesh = mesh_of(self.config, home)
-        if self.config.metadata is not None:
-            encode_metadata(self.config.metadata)
-            self.metadata = dict(self.config.metadata)
-            self._metadata_file.save(self.metadata)
-        else:
-            self.metadata = self._metadata_file.load() or {}
+        self.metadata.open(self.config.metadata)
         return self._key_file.next_epoch(self._clock.wall_ms())
 
     def _build_node(self, epoch: int) -> None:
@@ -180,7 +171,7 @@ class Engine:
             now=now,
             wall_ms=self._clock.wall_ms,
             rng=self._rng,
-            metadata=encode_metadata(self.metadata) if self.metadata else None,
+            metadata=self.metadata.encoded(),
             addresses=self._own_addresses,
         )
         self._targets.instance = self._mesh.instance_name(identity.peer_key, epoch)
@@ -245,19 +236,8 @@ class Engine:
         if self.started:
             self.links.handler = handler
 
-    async def set_metadata(self, value: Mapping[str, Any]) -> None:
-        """Check, keep and publish metadata.
-
-        Raises MetadataError (and the old value stays), HomeError when it cannot be kept.
-        """
-        data = encode_metadata(value)
-        async with self._metadata_lock:
-            await asyncio.to_thread(self._metadata_file.save, dict(value))
-            self._publish_metadata(dict(value), data)
-
-    def _publish_metadata(self, value: Mapping[str, Any], data: bytes) -> None:
-        self.metadata = value
-        self._node.set_metadata(data if value else None, self._clock.now())
+    def _publish_metadata(self, data: bytes | None) -> None:
+        self._node.set_metadata(data, self._clock.now())
         self._pump()
 
     # -- the way of the data
@@ -391,7 +371,7 @@ class Engine:
         while True:
             await asyncio.sleep(self._house_pause())
             try:
-                await self._follow_metadata_file()
+                await self.metadata.follow()
                 self._look_around()
             except Exception:
                 log.exception("housekeeping failed; it goes on")
@@ -416,25 +396,6 @@ class Engine:
     def _name_of(self, key: bytes) -> str | None:
         entry = self._node.table.get(key)
         return None if entry is None else entry.record.name
-
-    async def _follow_metadata_file(self) -> None:
-        """Publish what somebody else has written into the home's metadata file."""
-        async with self._metadata_lock:
-            if not await asyncio.to_thread(self._metadata_file.changed):
-                return
-            try:
-                value = await asyncio.to_thread(self._metadata_file.load) or {}
-                data = encode_metadata(value)
-            except (HomeError, MetadataError) as error:
-                self._conditions.set(
-                    "home",
-                    ConditionState.WARNING,
-                    str(error),
-                    "the metadata published before stays until then",
-                )
-                return
-            self._conditions.clear("home")
-            self._publish_metadata(value, data)
 
 
 def _utc() -> datetime:

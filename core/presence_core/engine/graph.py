@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from presence_core.engine.node import Node
     from presence_core.engine.peer_bodies import PeerBody
     from presence_core.gossip.record import Record
+    from presence_core.identity.verify import Verdict
 
 
 class GraphBuilder:
@@ -113,8 +114,7 @@ class GraphBuilder:
         peer_key, short = self._names(key)
         metadata, state = self._metadata_of(record, node.metadata.get(key))
         verdict = node.identities.of(key)
-        vouched = verdict.metadata
-        status = verdict.identity.status
+        identity = verdict.identity
         return Peer(
             peer_key=peer_key,
             short_id=short,
@@ -124,10 +124,9 @@ class GraphBuilder:
             is_compatible=True if key == node.key else node.compatible.get(key),
             peer_metadata=metadata,
             peer_metadata_state=state,
-            identity=verdict.identity,
-            identity_service_metadata=(vouched if status is IdentityStatus.VERIFIED else None)
-            or EMPTY,
-            expired_identity_service_metadata=vouched if status is IdentityStatus.EXPIRED else None,
+            identity=identity,
+            identity_service_metadata=_vouched(verdict, IdentityStatus.VERIFIED) or EMPTY,
+            expired_identity_service_metadata=_vouched(verdict, IdentityStatus.EXPIRED),
             presence=self._presence(record, way),
             connections=self._connections.of(key),
         )
@@ -166,3 +165,8 @@ class GraphBuilder:
         if body.sha256 != record.metadata.sha256:
             return value, MetadataState.PENDING
         return value, MetadataState.PRESENT if valid else MetadataState.REFUSED
+
+
+def _vouched(verdict: Verdict, status: IdentityStatus) -> JsonObject | None:
+    """Return what an issuer has said of a peer, if the verdict is of this kind."""
+    return verdict.metadata if verdict.identity.status is status else None

@@ -105,8 +105,7 @@ class Credentials:
             if file.trusts and isinstance(file.signed, KeySet):
                 self._by_person[file.path] = file.signed
                 if file.signed != before.get(file.path):
-                    self._replace(file.signed)
-                self._take(file, faults)
+                    self._take(file, faults)
         for key_set in before.values():
             if not self._is_trusted(key_set.issuer):
                 self.issuers.distrust(key_set.issuer)
@@ -121,12 +120,6 @@ class Credentials:
     def _has_file(self, name: str) -> bool:
         return any(key_set.issuer == name for key_set in self._by_person.values())
 
-    def _replace(self, key_set: KeySet) -> None:
-        """Make room for another issuer of the same name, which a person has put in its place."""
-        held = self.issuers.key_set(key_set.issuer)
-        if held is not None and not {*held.keys} & {*key_set.keys}:
-            self.issuers.distrust(key_set.issuer)
-
     def _take(self, file: IssuerFile, faults: dict[Path, str]) -> None:
         """Take an object of the folder, on the word of whoever put it there."""
         name = file.signed.issuer
@@ -135,15 +128,26 @@ class Credentials:
             if file.kept and file.root == root:
                 self.issuers.restore(file.signed)
                 return
-            if file.trusts and isinstance(file.signed, KeySet):
-                self.issuers.trust(file.signed)
-                return
+            taken, why = self.issuers.take(file.signed.raw)
+            if taken is Taken.NEWS:
+                self._unkept.add(name)
+            elif file.trusts and isinstance(file.signed, KeySet) and taken is not Taken.KNOWN:
+                self._vouch(file.signed)
+            elif taken not in _HARMLESS:
+                faults[file.path] = f"{file.path}: {why}"
         except IssuerObjectError as error:
             faults[file.path] = f"{file.path}: {error}"
-            return
-        taken, why = self.issuers.take(file.signed.raw)
-        if taken not in _HARMLESS:
-            faults[file.path] = f"{file.path}: {why}"
+
+    def _vouch(self, key_set: KeySet) -> None:
+        """Trust an issuer because a person does. Raises IssuerObjectError.
+
+        It may be another one of the same name: then nothing of the one before is in force.
+        """
+        Issuers().trust(key_set)
+        held = self.issuers.key_set(key_set.issuer)
+        if held is not None and not {*held.keys} & {*key_set.keys}:
+            self.issuers.distrust(key_set.issuer)
+        self.issuers.trust(key_set)
 
     # -- what programs ask
 

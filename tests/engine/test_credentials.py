@@ -197,6 +197,7 @@ def test_an_older_file_changes_nothing(home: Home) -> None:
         ("x.issuer", "A" * 200_000, "is not the key set"),
         ("x.revoked", object_text(Authority("Other").key_set()), "something else"),
     ],
+    ids=["nonsense", "empty", "large", "misnamed"],
 )
 def test_a_damaged_file_is_said_and_takes_nothing_away(
     home: Home, name: str, text: str, words: str
@@ -342,6 +343,7 @@ def test_the_last_quarter_of_a_tokens_life_is_said_then_that_it_ran_out(home: Ho
         (lambda _: Authority("Other").token(ME, NOW), "not trusted here", "issuer add"),
         (lambda a: a.token(ME, NOW, begin=1_000), "not valid before", "clock"),
     ],
+    ids=["malformed", "key_mismatch", "unknown_issuer", "not_yet_valid"],
 )
 def test_a_token_that_others_do_not_believe_is_said(
     home: Home, make: Callable[[Authority], bytes], words: str, hint: str

@@ -169,7 +169,9 @@ def test_a_wrong_signature_is_an_offence_and_in_the_end_the_link() -> None:
     assert town.numbers("bob") == town.numbers("carol") == (1, None)
 
 
-@pytest.mark.parametrize("body", [b"", b"\x80", b"\xff" * 100, bytes(65_000)])
+@pytest.mark.parametrize(
+    "body", [b"", b"\x80", b"\xff" * 100, bytes(65_000)], ids=["empty", "list", "ones", "zeros"]
+)
 def test_what_is_no_signed_object_is_an_offence(body: bytes) -> None:
     town = Town("alice", "bob")
     town.link("alice", "bob")

@@ -7,13 +7,14 @@ gets an answer before what it says is on the disk.
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from presence_tui.identity_service.database import transaction
-from presence_tui.identity_service.providers import Refused
+from presence_tui.identity_service.providers import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from presence_tui.identity_service.state import State
 
 _T = TypeVar("_T")
+
+log = logging.getLogger(__name__)
 
 MAX_BATCH = 256
 MAX_WAITING = 4_096
@@ -45,6 +48,7 @@ class _Job:
         except Exception as error:  # noqa: BLE001  it belongs to whoever asked for the work
             self.error = error
             state.connection.execute("ROLLBACK TO job")
+            state.doubt()
         state.connection.execute("RELEASE job")
 
     def settle(self) -> None:
@@ -71,10 +75,12 @@ class Commits:
     async def do(self, work: Callable[[State], _T]) -> _T:
         """Run work inside a transaction; when this returns, what it changed is on the disk.
 
-        Raises what the work raises, and Refused when too much waits or nothing can be written.
+        Raises what the work raises, and RefusedError when too much waits or nothing can be written.
         """
         if self._closed or self._queue.qsize() >= MAX_WAITING:
-            raise Refused(503, "busy", "the service has too much to do; try again", retry_after=5)
+            raise RefusedError(
+                503, "busy", "the service has too much to do; try again", retry_after=5
+            )
         job = _Job(work, self._loop.create_future())
         self._queue.put(job)
         result: _T = await job.future
@@ -104,6 +110,8 @@ class Commits:
                 for job in jobs:
                     job.run(self._state)
         except sqlite3.Error as error:
+            self._state.doubt()
+            log.error("nothing can be written to the data base: %s", error)  # noqa: TRY400
             for job in jobs:
                 job.error = error
         self._loop.call_soon_threadsafe(_settle, jobs)

@@ -35,7 +35,7 @@ CREATE TABLE objects (kind TEXT PRIMARY KEY, number INTEGER NOT NULL, raw BLOB N
 CREATE TABLE tokens (
     id BLOB PRIMARY KEY, login BLOB NOT NULL, kid BLOB NOT NULL, peer_key BLOB NOT NULL,
     subject TEXT NOT NULL, provider TEXT NOT NULL, logged_in INTEGER NOT NULL,
-    expires INTEGER NOT NULL) WITHOUT ROWID;
+    login_ends INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX tokens_of_login ON tokens (login);
 CREATE INDEX tokens_by_end ON tokens (expires);
 CREATE TABLE revoked_tokens (id BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
@@ -64,7 +64,7 @@ def connect(folder: Path, *, create: bool) -> sqlite3.Connection:
         raise HomeError(f"cannot use {path}: {error.strerror}") from None
     if os.name == "posix" and mode & 0o077:
         raise HomeError(
-            f"{path} can be read by others (mode {mode:04o}), and the keys of the issuer are in it; "
+            f"{path} can be read by others (mode {mode:04o}), and it holds the issuer's keys; "
             f"if nobody has copied it: chmod 600 {path}"
         )
     connection = sqlite3.connect(

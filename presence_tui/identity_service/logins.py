@@ -1,6 +1,6 @@
 """From a request for a token to the token: proof, credential, and what is written down.
 
-Nothing of HTTP is here. Every refusal is a :class:`Refused`, with the status that fits it.
+Nothing of HTTP is here. Every refusal is a :class:`RefusedError`, with the status that fits it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from presence_core.identity.token import MAX_TOKEN, TokenError, parse_token
 from presence_core.model import IdentityStatus
 from presence_tui.identity_service.challenges import ChallengeError, Challenges
 from presence_tui.identity_service.limits import Limit, Limits
-from presence_tui.identity_service.providers import MAX_SUBJECT, Approved, Refused
+from presence_tui.identity_service.providers import MAX_SUBJECT, Approved, RefusedError
+from presence_tui.identity_service.state import Login, new_token_id
 from presence_tui.identity_service.wire import (
     CHALLENGE_SECONDS,
     RENEWAL,
@@ -32,9 +33,10 @@ from presence_tui.identity_service.wire import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from presence_core.identity.token import Token
     from presence_tui.identity_service.commits import Commits
     from presence_tui.identity_service.providers import Provider
-    from presence_tui.identity_service.state import Issued, Login, State
+    from presence_tui.identity_service.state import Issued, State
 
 MAX_PROVIDER = 64
 _WHAT = "the request"
@@ -68,6 +70,7 @@ class Logins:
         commits: Commits,
         issuer: str,
         providers: Mapping[str, Provider],
+        *,
         terms: Terms | None = None,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.time,
@@ -93,21 +96,21 @@ class Logins:
         }
 
     async def token(self, value: dict[str, Any], address: str) -> dict[str, Any]:
-        """Answer a request for a token. Raises Refused, and WireError for what is none."""
+        """Answer a request for a token. Raises RefusedError, and WireError for what is none."""
         _patience(self._failures, address, "too many failed logins from this address")
         try:
             asked = self._read(value, address)
             if asked.provider == RENEWAL:
                 return await self._renew(asked)
             return await self._log_in(asked)
-        except Refused as refused:
+        except RefusedError as refused:
             if refused.status in (400, 401, 403):
                 self._failures.count(address, _now())
             log.info("refused %s: %s", address, refused.code)
             raise
 
     def _read(self, value: dict[str, Any], address: str) -> _Asked:
-        """Check form and proof. The challenge is used up by the first try, whatever becomes of it."""
+        """Check form and proof. The first try uses the challenge up, whatever becomes of it."""
         provider = text_field(value, "provider", _WHAT, limit=MAX_PROVIDER)
         credential = text_field(value, "credential", _WHAT)
         challenge = to_bytes(value.get("challenge"), "challenge", limit=64)
@@ -119,9 +122,9 @@ class Logins:
         try:
             self._challenges.spend(challenge, _now())
         except ChallengeError as error:
-            raise Refused(400, "bad_challenge", f"{error}; get a new one") from None
+            raise RefusedError(400, "bad_challenge", f"{error}; get a new one") from None
         if not verify(peer_key, signature, proof(challenge, self.issuer)):
-            raise Refused(
+            raise RefusedError(
                 403, "bad_proof", "the signature is not by this peer key over this challenge"
             )
         _patience(self._tokens, peer_key, "too many tokens for this peer key")
@@ -137,90 +140,98 @@ class Logins:
         approved = await provider.authenticate(asked.provider, asked.credential)
         if user:
             self._guesses.forgive(user)
-        return await self._issue(asked, approved, None, asked.provider)
+        now = int(self._clock())
+        ends = now + min(approved.seconds or self._terms.session, self._terms.session)
+        login = Login(new_token_id(), approved.subject, asked.provider, now, ends)
+        issued = await self._commits.do(
+            lambda state: self._issue(state, login, login.id, asked, approved)
+        )
+        return self._answer("logged in", asked, issued, approved)
 
     async def _renew(self, asked: _Asked) -> dict[str, Any]:
         raw = to_bytes(asked.credential, "credential", limit=MAX_TOKEN)
-        login = await self._commits.do(lambda state: self._renewable(state, raw, asked.peer_key))
-        metadata = dict(parse_token(raw).metadata)
+        try:
+            token = parse_token(raw)
+        except TokenError as error:
+            raise WireError(f"the credential is no token: {error}") from None
+        login = await self._commits.do(lambda state: self._renewable(state, raw, token, asked))
         provider = self._providers.get(login.provider)
         if provider is None:
             raise _renewal_refused(f"the provider {login.provider!r} is no longer here")
-        approved = await provider.renewed(login.subject, metadata)
-        # Meanwhile somebody may have revoked it: it is looked at again where the new one is made.
-        return await self._issue(asked, approved, login, login.provider, renewed=raw)
+        approved = await provider.renewed(login.subject, dict(token.metadata))
 
-    def _renewable(self, state: State, raw: bytes, peer_key: bytes) -> Login:
-        """Return the login that a valid token stands for. Raises Refused."""
-        try:
-            token_id = parse_token(raw).token_id
-        except TokenError as error:
-            raise WireError(f"the credential is no token: {error}") from None
-        verdict = state.issuers.check(raw, peer_key, self._clock())
-        if verdict.identity.status is not IdentityStatus.VERIFIED:
-            code = "revoked" if verdict.identity.status is IdentityStatus.REVOKED else None
-            raise _renewal_refused(verdict.identity.reason, code)
-        login = state.login_of(token_id)
+        def renew(state: State) -> Issued:
+            # Meanwhile somebody may have revoked it: the new one is made only if it still holds.
+            login = self._renewable(state, raw, token, asked)
+            return self._issue(state, login, new_token_id(), asked, approved)
+
+        return self._answer("renewed", asked, await self._commits.do(renew), approved)
+
+    def _renewable(self, state: State, raw: bytes, token: Token, asked: _Asked) -> Login:
+        """Return the login that a valid token stands for. Raises RefusedError."""
+        now = self._clock()
+        identity = state.issuers.check(raw, asked.peer_key, now).identity
+        if identity.status is not IdentityStatus.VERIFIED:
+            code = "revoked" if identity.status is IdentityStatus.REVOKED else None
+            raise _renewal_refused(identity.reason, code)
+        login = state.login_of(token.token_id)
         if login is None:
             raise _renewal_refused("this service does not remember the token")
-        if self._clock() >= login.at + self._terms.session:
-            raise _renewal_refused("the last login is too long ago")
+        if self._expiry(login, now) <= token.expires_at:
+            raise _renewal_refused("the login does not count any longer than this token")
         return login
+
+    def _expiry(self, login: Login, now: float) -> int:
+        return min(int(now) + self._terms.lifetime, login.ends)
 
     def _provider(self, name: str) -> Provider:
         provider = self._providers.get(name)
         if provider is None:
             known = ", ".join(sorted(self._providers))
-            raise Refused(400, "unknown_provider", f"there is no such provider; there is: {known}")
+            raise RefusedError(
+                400, "unknown_provider", f"there is no such provider; there is: {known}"
+            )
         return provider
 
-    async def _issue(
-        self,
-        asked: _Asked,
-        approved: Approved,
-        login: Login | None,
-        provider: str,
-        *,
-        renewed: bytes | None = None,
+    def _issue(
+        self, state: State, login: Login, token_id: bytes, asked: _Asked, approved: Approved
+    ) -> Issued:
+        """Make a token. Raises RefusedError."""
+        now = self._clock()
+        if state.is_revoked(asked.peer_key):
+            raise RefusedError(403, "revoked", "this peer key was revoked by the issuer")
+        try:
+            return state.issue(
+                login=login,
+                token_id=token_id,
+                peer_key=asked.peer_key,
+                metadata=approved.metadata,
+                now=int(now),
+                expires_at=self._expiry(login, now),
+            )
+        except ValueError as error:
+            message = f"no token can be made of what is known of this user: {error}"
+            raise RefusedError(502, "unusable_identity", message) from error
+
+    def _answer(
+        self, what: str, asked: _Asked, issued: Issued, approved: Approved
     ) -> dict[str, Any]:
-        now = int(self._clock())
-        expires_at = now + min(approved.seconds or self._terms.lifetime, self._terms.lifetime)
-
-        def issue(state: State) -> Issued:
-            if state.is_revoked(asked.peer_key):
-                raise Refused(403, "revoked", "this peer key was revoked by the issuer")
-            if renewed is not None:
-                self._renewable(state, renewed, asked.peer_key)
-            try:
-                return state.issue(
-                    subject=approved.subject,
-                    provider=provider,
-                    peer_key=asked.peer_key,
-                    metadata=approved.metadata,
-                    now=now,
-                    expires_at=expires_at,
-                    login=login,
-                )
-            except ValueError as error:
-                message = f"no token can be made of what is known of this user: {error}"
-                raise Refused(502, "unusable_identity", message) from error
-
-        issued = await self._commits.do(issue)
+        """Return what the client gets, and write down who it was."""
         ends = datetime.fromtimestamp(issued.expires_at, UTC)
         log.info(
             "%s %s with peer %s from %s, provider %s, token %s until %s",
-            safe_text(approved.subject, limit=64),
-            "logged in" if login is None else "renewed",
+            safe_text(issued.login.subject, limit=64),
+            what,
             short_id(asked.peer_key),
             asked.address,
-            safe_text(provider, limit=64),
+            safe_text(issued.login.provider, limit=64),
             issued.token_id.hex(),
             f"{ends:%Y-%m-%d %H:%M:%SZ}",
         )
         return {
             "token": base64url.encode(issued.token),
             "issuer": self.issuer,
-            "subject": approved.subject,
+            "subject": issued.login.subject,
             "expiresAt": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
             "clientInfo": approved.client_info,
         }
@@ -237,11 +248,11 @@ def _patience(limit: Limit, name: str | bytes, what: str) -> None:
         raise too_many(what, wait)
 
 
-def too_many(what: str, wait: float) -> Refused:
+def too_many(what: str, wait: float) -> RefusedError:
     """Return the refusal of who asks too often, with the seconds to wait."""
     seconds = int(wait) + 1
-    return Refused(429, "too_many", f"{what}; wait {seconds} s", retry_after=seconds)
+    return RefusedError(429, "too_many", f"{what}; wait {seconds} s", retry_after=seconds)
 
 
-def _renewal_refused(why: str, code: str | None = None) -> Refused:
-    return Refused(403, code or "renewal_refused", f"{why}: log in again")
+def _renewal_refused(why: str, code: str | None = None) -> RefusedError:
+    return RefusedError(403, code or "renewal_refused", f"{why}: log in again")

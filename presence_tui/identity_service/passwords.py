@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from presence_core.codec import base64url
-from presence_tui.identity_service.providers import Refused
+from presence_tui.identity_service.providers import RefusedError
 from presence_tui.identity_service.wire import to_bytes
 
 COST, BLOCK, LANES = 1 << 15, 8, 3
@@ -93,11 +93,13 @@ class PasswordThreads:
     async def fits(self, hashed: PasswordHash | None, password: str) -> bool:
         """Whether the password is the hashed one.
 
-        Without a hash, of a user who is not there, it takes as long to say no. Raises Refused when
-        too many wait.
+        Without a hash, of a user who is not there, it takes as long to say no. Raises RefusedError
+        when too many wait.
         """
         if self._waiting >= MAX_WAITING:
-            raise Refused(503, "busy", "too many log in at once; try again soon", retry_after=10)
+            raise RefusedError(
+                503, "busy", "too many log in at once; try again soon", retry_after=10
+            )
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()

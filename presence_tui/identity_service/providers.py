@@ -13,7 +13,7 @@ MAX_SUBJECT = 256
 class Approved:
     """A credential is good: whose it is, and what the token is to say about them.
 
-    ``seconds``: how long the token is to live, None for as long as the service lets them.
+    ``seconds``: for how long the provider vouches, None for as long as the service lets it.
     ``client_info`` goes to the client, and nowhere else.
     """
 
@@ -23,7 +23,7 @@ class Approved:
     client_info: Any = None
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """No: the code and HTTP status of the answer, and one line for the person.
 
     ``retry_after``: seconds, if the same may be asked again then.
@@ -54,10 +54,11 @@ class Provider(Protocol):
         """Return the user name that a credential claims, None if it cannot be told from it."""
 
     async def authenticate(self, name: str, credential: str) -> Approved:
-        """Check a credential for the provider called ``name``. Raises Refused."""
+        """Check a credential for the provider called ``name``. Raises RefusedError."""
 
     async def renewed(self, subject: str, metadata: dict[str, Any]) -> Approved:
         """Return what a renewed token says of a user who logged in here before.
 
-        ``metadata`` is what the last token said. Raises Refused when there is no such user now.
+        ``metadata`` is what the last token said. Raises RefusedError when there is no such user
+        now.
         """

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from presence_core.identity.issuer import (
     IssuerKey,
-    IssuerObjectError,
     KeySet,
     RevocationList,
     parse_object,
@@ -42,12 +41,16 @@ _KEYS, _REVOCATIONS = "keys", "revocations"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who logged in, when and how; each token that is renewed from it stands for the same login."""
+    """Who logged in, when and how, and until when that counts.
+
+    Each token that is renewed stands for the same login as the one before it.
+    """
 
     id: bytes
     subject: str
     provider: str
     at: int
+    ends: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +92,34 @@ class State:
         connection = connect(folder, create=True)
         try:
             with transaction(connection):
-                row = connection.execute("SELECT name FROM issuer").fetchone()
-                if row is None:
-                    name = issuer or default
-                    connection.execute("INSERT INTO issuer VALUES (?, 1)", (name,))
-                    _add_key(connection)
-                    _add_key(connection)
-                    state = cls(connection)
-                    state._sign_keys(1, now)
-                    state._sign_revocations(1, now)
-                    return state
-            if issuer not in (None, row[0]):
-                raise HomeError(
-                    f"the issuer in {folder} is called {row[0]!r}; leave out --issuer-name, "
-                    "or use another --data"
-                )
-            return cls(connection)
+                known = connection.execute("SELECT name FROM issuer").fetchone()
+                if known is None:
+                    return cls._create(connection, issuer or default, now)
         except BaseException:
             connection.close()
             raise
+        state = cls(connection)
+        if issuer not in (None, state.issuer):
+            state.close()
+            raise HomeError(
+                f"the issuer in {folder} is called {state.issuer!r}; leave out --issuer-name, "
+                "or use another --data"
+            )
+        return state
+
+    @classmethod
+    def _create(cls, connection: Connection, issuer: str, now: int) -> State:
+        connection.execute("INSERT INTO issuer VALUES (?, 1)", (issuer,))
+        _add_key(connection)
+        _add_key(connection)
+        state = cls(connection)
+        state._sign_keys(1, now)
+        state._sign_revocations(1, now)
+        return state
+
+    def doubt(self) -> None:
+        """Read again what is kept beside the data base: a change may have been taken back."""
+        self._seen = None
 
     def close(self) -> None:
         """Close the data base."""
@@ -182,7 +194,9 @@ class State:
         return row
 
     def _keep(self, kind: str, number: int, raw: bytes) -> None:
-        self.connection.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?)", (kind, number, raw))
+        self.connection.execute(
+            "INSERT OR REPLACE INTO objects VALUES (?, ?, ?)", (kind, number, raw)
+        )
 
     def _refresh(self) -> None:
         """Take over what another process has changed."""
@@ -206,26 +220,23 @@ class State:
     def issue(
         self,
         *,
-        subject: str,
-        provider: str,
+        login: Login,
+        token_id: bytes,
         peer_key: bytes,
         metadata: Mapping[str, Any],
         now: int,
         expires_at: int,
-        login: Login | None = None,
     ) -> Issued:
-        """Sign a token and note it down; ``login`` is the one it is renewed from.
+        """Sign a token and note it down.
 
-        Raises ValueError when it would be too large.
+        Raises ValueError when it would be too large, sqlite3.IntegrityError for a used id.
         """
         self._refresh()
         assert self._key is not None
-        token_id = secrets.token_bytes(TOKEN_ID_BYTES)
-        login = login or Login(token_id, subject, provider, now)
         token = issue_token(
             self._key,
             issuer=self.issuer,
-            subject=subject,
+            subject=login.subject,
             peer_key=peer_key,
             token_id=token_id,
             not_before=now,
@@ -233,17 +244,18 @@ class State:
             issued_at=now,
             metadata=metadata,
         )
-        # The id is the primary key: of two alike the second would fail, and not be handed out.
+        row = (token_id, login.id, self._key.kid, peer_key, login.subject, login.provider)
         self.connection.execute(
-            "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (token_id, login.id, self._key.kid, peer_key, subject, provider, login.at, expires_at),
+            "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, login.at, login.ends, expires_at),
         )
         return Issued(token, token_id, login, expires_at)
 
     def login_of(self, token_id: bytes) -> Login | None:
         """Return the login that a token stands for, None if it was not issued here."""
         row = self.connection.execute(
-            "SELECT login, subject, provider, logged_in FROM tokens WHERE id = ?", (token_id,)
+            "SELECT login, subject, provider, logged_in, login_ends FROM tokens WHERE id = ?",
+            (token_id,),
         ).fetchone()
         return Login(*row) if row else None
 
@@ -308,6 +320,6 @@ def _add_key(connection: Connection) -> None:
     )
 
 
-def full_list(error: IssuerObjectError) -> str:
-    """Say what to do when a revocation list has no room."""
-    return f"the revocation list is full ({error}); rotate the keys twice, which ends all tokens"
+def new_token_id() -> bytes:
+    """Return an id that no token ever had: by chance, so that no back-up can bring one back."""
+    return secrets.token_bytes(TOKEN_ID_BYTES)

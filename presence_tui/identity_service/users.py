@@ -18,7 +18,7 @@ from presence_core.codec.metadata import MetadataError, encode_metadata
 from presence_core.codec.text import safe_text
 from presence_core.identity.keyfile import HomeError, atomic_write
 from presence_tui.identity_service.passwords import PasswordHash, PasswordThreads
-from presence_tui.identity_service.providers import MAX_SUBJECT, Approved, Refused
+from presence_tui.identity_service.providers import MAX_SUBJECT, Approved, RefusedError
 from presence_tui.identity_service.wire import WireError, parse_object
 
 if TYPE_CHECKING:
@@ -113,7 +113,9 @@ class UsersFile:
         """Keep two commands from losing each other's change."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+            lock = os.open(
+                self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600
+            )
         except OSError as error:
             raise HomeError(f"cannot write {self.path}: {error.strerror}") from None
         try:
@@ -178,10 +180,10 @@ class UsersProvider:
         del name
         user_name, colon, password = credential.partition(":")
         if not colon:
-            raise Refused(400, "bad_request", "the credential must be NAME:PASSWORD")
+            raise RefusedError(400, "bad_request", "the credential must be NAME:PASSWORD")
         user = (await self._users()).get(user_name)
         if not await self._threads.fits(user.password if user else None, password) or not user:
-            raise Refused(401, "not_authenticated", "the user name or the password is wrong")
+            raise RefusedError(401, "not_authenticated", "the user name or the password is wrong")
         return Approved(user.name, dict(user.metadata))
 
     async def renewed(self, subject: str, metadata: dict[str, Any]) -> Approved:
@@ -189,7 +191,7 @@ class UsersProvider:
         del metadata
         user = (await self._users()).get(subject)
         if user is None:
-            raise Refused(403, "renewal_refused", "this user is no longer known; log in again")
+            raise RefusedError(403, "renewal_refused", "this user is no longer known; log in again")
         return Approved(user.name, dict(user.metadata))
 
     async def _users(self) -> Mapping[str, User]:
@@ -197,4 +199,4 @@ class UsersProvider:
             return await asyncio.to_thread(self._file.load)
         except HomeError as error:
             message = "the service cannot read its users; ask whoever runs it"
-            raise Refused(503, "users_unreadable", message) from error
+            raise RefusedError(503, "users_unreadable", message) from error

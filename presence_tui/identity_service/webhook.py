@@ -13,12 +13,12 @@ import json
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
 from presence_core.codec.metadata import MetadataError, encode_metadata
-from presence_tui.identity_service.providers import MAX_SUBJECT, Approved, Refused
+from presence_tui.identity_service.providers import MAX_SUBJECT, Approved, RefusedError
 from presence_tui.identity_service.wire import MAX_BODY, WireError, parse_object, text_field
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class WebhookProvider:
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> WebhookProvider:
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=MAX_CALLS, ssl=self._tls if self._tls is not None else True
@@ -93,7 +93,7 @@ class WebhookProvider:
         return None
 
     async def authenticate(self, name: str, credential: str) -> Approved:
-        """Ask the webhook. Raises Refused when it says no, and when it says nothing of use."""
+        """Ask the webhook. Raises RefusedError when it says no, and when it says nothing of use."""
         call = {"version": VERSION, "provider": name, "token": credential}
         body = json.dumps(call, ensure_ascii=False, separators=(",", ":")).encode()
         try:
@@ -127,7 +127,7 @@ class WebhookProvider:
         except TimeoutError:
             message = f"the webhook did not answer within {self._seconds:g} s; try again later"
             log.warning("%s", message)
-            raise Refused(504, "webhook_timeout", message, retry_after=30) from None
+            raise RefusedError(504, "webhook_timeout", message, retry_after=30) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _failed(f"the webhook cannot be reached ({type(error).__name__})") from error
 
@@ -152,20 +152,20 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)
 
 
-def _failed(message: str) -> Refused:
+def _failed(message: str) -> RefusedError:
     """Say it to whoever runs the service as well: it is their webhook."""
     log.warning("%s", message)
-    return Refused(502, "webhook_failed", f"{message}; tell whoever runs the service")
+    return RefusedError(502, "webhook_failed", f"{message}; tell whoever runs the service")
 
 
 def _approved(answer: dict[str, Any]) -> Approved:
-    """Check an answer. Raises WireError for one that means nothing, Refused for a no."""
+    """Check an answer. Raises WireError for one that means nothing, RefusedError for a no."""
     said, info = answer.get("authenticated"), answer.get("clientInfo")
     if not isinstance(said, bool):
         raise WireError("it must have 'authenticated', true or false")
     if not said:
         message = "the webhook does not accept this credential"
-        raise Refused(401, "not_authenticated", message, client_info=info)
+        raise RefusedError(401, "not_authenticated", message, client_info=info)
     seconds = answer.get("expirationSeconds")
     if seconds is not None and (
         not isinstance(seconds, int) or isinstance(seconds, bool) or not 1 <= seconds < 1 << 32

@@ -19,7 +19,7 @@ from presence_tui.identity_service.guard import address_of
 from presence_tui.identity_service.limits import Limit, Limits
 from presence_tui.identity_service.logins import too_many
 from presence_tui.identity_service.providers import RefusedError
-from presence_tui.identity_service.wire import MAX_BODY, WireError, parse_object, to_bytes
+from presence_tui.identity_service.wire import MAX_BODY, WireError, json_object, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -114,7 +114,7 @@ class Api:
                 data = await request.read()
         except TimeoutError:
             raise RefusedError(408, "too_slow", "the body did not come in time") from None
-        return parse_object(data, "the request")
+        return json_object(data, "the request")
 
     # -- the routes
 

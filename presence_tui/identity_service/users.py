@@ -19,7 +19,7 @@ from presence_core.codec.text import safe_text
 from presence_core.identity.keyfile import HomeError, atomic_write
 from presence_tui.identity_service.passwords import PasswordHash, PasswordThreads
 from presence_tui.identity_service.providers import MAX_SUBJECT, Approved, RefusedError
-from presence_tui.identity_service.wire import WireError, parse_object
+from presence_tui.identity_service.wire import WireError, json_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -141,7 +141,7 @@ def _parse(path: Path, data: bytes) -> dict[str, User]:
         if not line.strip() or line.startswith(b"#"):
             continue
         try:
-            user = _user(parse_object(line, "the line"))
+            user = _user(json_object(line, "the line"))
             if user.name in users:
                 raise WireError(f"the user {user.name!r} comes twice")
         except ValueError as error:

@@ -19,7 +19,7 @@ import aiohttp
 
 from presence_core.codec.metadata import MetadataError, encode_metadata
 from presence_tui.identity_service.providers import MAX_SUBJECT, Approved, RefusedError
-from presence_tui.identity_service.wire import MAX_BODY, WireError, parse_object, text_field
+from presence_tui.identity_service.wire import MAX_BODY, WireError, json_object, text_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,7 @@ class WebhookProvider:
         call = {"version": VERSION, "provider": name, "token": credential}
         body = json.dumps(call, ensure_ascii=False, separators=(",", ":")).encode()
         try:
-            answer = parse_object(await self._post(body), "the answer")
+            answer = json_object(await self._post(body), "the answer")
             return _approved(answer)
         except WireError as error:
             raise _failed(f"what the webhook answered cannot be used: {error}") from None

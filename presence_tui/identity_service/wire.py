@@ -38,7 +38,7 @@ def to_bytes(text: object, what: str, *, limit: int = MAX_BODY) -> bytes:
         raise WireError(f"{what} is not base64url: it {error}") from None
 
 
-def parse_object(data: bytes, what: str) -> dict[str, Any]:
+def json_object(data: bytes, what: str) -> dict[str, Any]:
     """Read a JSON object that somebody sent. Raises WireError, which names ``what``.
 
     As strict as metadata: each key once, at most 16 levels deep, integers of 64 bits, finite

@@ -13,18 +13,20 @@ import random
 import socket
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from presence_core._version import __version__
-from presence_core.codec.metadata import MetadataError, encode_metadata
+from presence_core.engine import admission
 from presence_core.engine.conditions import Conditions
+from presence_core.engine.credentials import Credentials
 from presence_core.engine.graph import GraphBuilder
-from presence_core.engine.home import MetadataFile, mesh_of
+from presence_core.engine.home import mesh_of
 from presence_core.engine.lan import Lan
 from presence_core.engine.links import Clock, Links
 from presence_core.engine.memory import GIVE_BACK_SECONDS, give_back
 from presence_core.engine.node import Node
 from presence_core.engine.observers import GraphWatch
+from presence_core.engine.own_metadata import OwnMetadata
 from presence_core.engine.own_record import NodeProfile
 from presence_core.engine.peering import Peering
 from presence_core.engine.reports import Reports
@@ -32,12 +34,10 @@ from presence_core.engine.targets import Target, Targets
 from presence_core.engine.view import Sight, ViewKeeper
 from presence_core.gossip.neighbours import Slots
 from presence_core.handshake.events import ByeCode
-from presence_core.identity.keyfile import HomeError, KeyFile
-from presence_core.model import ConditionState, Mesh, PresenceGraph, ViewState
+from presence_core.identity.keyfile import KeyFile
+from presence_core.model import Mesh, PresenceGraph, ViewState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from presence_core.config import PresenceConfig
     from presence_core.engine.admission import ConnectionRequestHandler
     from presence_core.engine.connections import LinkMeasure
@@ -82,7 +82,6 @@ class Engine:
     ) -> None:
         self.config = config
         self.started = False
-        self.metadata: Mapping[str, Any] = {}
         self.links: Links
         self.watch: GraphWatch
         self._loop = asyncio.get_running_loop()
@@ -94,8 +93,14 @@ class Engine:
         self._reports = Reports(self._conditions)
         self._view = ViewKeeper(_utc)
         self._targets = Targets(self._rng)
-        self._metadata_file = MetadataFile(config.home_path)
-        self._metadata_lock = asyncio.Lock()
+        self.metadata = OwnMetadata(config.home_path, self._conditions, self._publish_metadata)
+        self.credentials = Credentials(
+            config.home_path,
+            config.issuers,
+            self._conditions,
+            publish=self._publish_token,
+            tell=self._tell_issuer,
+        )
         self._lan = Lan(
             self._targets,
             self._conditions,
@@ -106,6 +111,7 @@ class Engine:
             happened=self._dial_soon,
         )
         self._handler = handler
+        self._default_handler = admission.require_identity if config.require_identity else None
         self._key_file: KeyFile | None = None
         self._mesh: MeshKey
         self._node: Node
@@ -160,12 +166,8 @@ class Engine:
         home = self.config.home_path
         self._key_file = KeyFile.open(home)
         self._mesh = mesh_of(self.config, home)
-        if self.config.metadata is not None:
-            encode_metadata(self.config.metadata)
-            self.metadata = dict(self.config.metadata)
-            self._metadata_file.save(self.metadata)
-        else:
-            self.metadata = self._metadata_file.load() or {}
+        self.metadata.open(self.config.metadata)
+        self.credentials.open()
         return self._key_file.next_epoch(self._clock.wall_ms())
 
     def _build_node(self, epoch: int) -> None:
@@ -180,7 +182,9 @@ class Engine:
             now=now,
             wall_ms=self._clock.wall_ms,
             rng=self._rng,
-            metadata=encode_metadata(self.metadata) if self.metadata else None,
+            metadata=self.metadata.encoded(),
+            token=self.credentials.token,
+            issuers=self.credentials.issuers,
             addresses=self._own_addresses,
         )
         self._targets.instance = self._mesh.instance_name(identity.peer_key, epoch)
@@ -197,7 +201,7 @@ class Engine:
             happened=self._pump_soon,
             missed=self._lan.look_again,
         )
-        self.links.handler = self._handler
+        self.set_handler(self._handler)
         self._builder = GraphBuilder(self._node)
         self._view.start(now, networked=self._networked)
         self.watch = GraphWatch(self._make_graph())
@@ -217,6 +221,7 @@ class Engine:
             self._running = False
             self._node.leave(self._clock.now())
             self.links.carry_out(self._node.take_output())
+            self.credentials.learned(self._node.learned)
             await self.links.close()
         timers = self._tick_timer, self._dial_timer, self._build_timer, self._give_back_timer
         for timer in timers:
@@ -225,6 +230,7 @@ class Engine:
         if self._housekeeping is not None:
             self._housekeeping.cancel()
             await asyncio.gather(self._housekeeping, return_exceptions=True)
+            await self.credentials.close()
         await self._lan.stop()
         if hasattr(self, "watch"):
             self.watch.close()
@@ -240,24 +246,21 @@ class Engine:
     # -- what programs ask
 
     def set_handler(self, handler: ConnectionRequestHandler | None) -> None:
-        """Set who is asked for every new link; None lets every member of the mesh in."""
+        """Set who is asked for every new link; None for what the configuration requires."""
         self._handler = handler
-        if self.started:
-            self.links.handler = handler
+        if hasattr(self, "links"):
+            self.links.handler = handler or self._default_handler
 
-    async def set_metadata(self, value: Mapping[str, Any]) -> None:
-        """Check, keep and publish metadata.
+    def _publish_metadata(self, data: bytes | None) -> None:
+        self._node.set_metadata(data, self._clock.now())
+        self._pump()
 
-        Raises MetadataError (and the old value stays), HomeError when it cannot be kept.
-        """
-        data = encode_metadata(value)
-        async with self._metadata_lock:
-            await asyncio.to_thread(self._metadata_file.save, dict(value))
-            self._publish_metadata(dict(value), data)
+    def _publish_token(self, raw: bytes | None) -> None:
+        self._node.set_token(raw, self._clock.now())
+        self._pump()
 
-    def _publish_metadata(self, value: Mapping[str, Any], data: bytes) -> None:
-        self.metadata = value
-        self._node.set_metadata(data if value else None, self._clock.now())
+    def _tell_issuer(self, name: str) -> None:
+        self._node.tell_issuer(name)
         self._pump()
 
     # -- the way of the data
@@ -282,6 +285,7 @@ class Engine:
         self._node.tick(now)
         self._peering.tick(now)
         self.links.carry_out(self._node.take_output())
+        self._sift()
         due = self._node.next_time()
         if self._tick_timer is not None:
             self._tick_timer.cancel()
@@ -291,6 +295,16 @@ class Engine:
         self._dial_by(now + DIAL_SECONDS)
         if self._node.changed or self._assess_view(now):
             self._changed()
+
+    def _sift(self) -> None:
+        """Keep what neighbours have said of issuers, and let go whom that proves wrong."""
+        if self._node.learned:
+            self.credentials.learned(self._node.learned)
+            self._node.learned = set()
+        if self.links.handler is admission.require_identity:
+            for link, key, why in admission.unverified(self._node):
+                self._reports.denied(key, why)
+                self.links.end(link, ByeCode.DENIED, why)
 
     def _dial_by(self, moment: float) -> None:
         """Look for targets to dial at that moment at the latest."""
@@ -391,7 +405,8 @@ class Engine:
         while True:
             await asyncio.sleep(self._house_pause())
             try:
-                await self._follow_metadata_file()
+                await self.metadata.follow()
+                await self.credentials.follow()
                 self._look_around()
             except Exception:
                 log.exception("housekeeping failed; it goes on")
@@ -409,6 +424,10 @@ class Engine:
         self._node.exchange.strikes.forget(now)
         self._reports.offences(self._node.exchange.strikes, self._name_of)
         self._reports.fade(now)
+        own = self._node.identities.of(self._node.key)
+        self.credentials.report(own, self._clock.wall_ms() / 1000)
+        if self._node.identities.wait() == 0.0:  # the clock was set
+            self._pump_soon()
         self._reports.clocks([link.clock_offset for link in self._node.links.values()])
         if self._measure(now) | self._assess_view(now):
             self._changed()
@@ -416,25 +435,6 @@ class Engine:
     def _name_of(self, key: bytes) -> str | None:
         entry = self._node.table.get(key)
         return None if entry is None else entry.record.name
-
-    async def _follow_metadata_file(self) -> None:
-        """Publish what somebody else has written into the home's metadata file."""
-        async with self._metadata_lock:
-            if not await asyncio.to_thread(self._metadata_file.changed):
-                return
-            try:
-                value = await asyncio.to_thread(self._metadata_file.load) or {}
-                data = encode_metadata(value)
-            except (HomeError, MetadataError) as error:
-                self._conditions.set(
-                    "home",
-                    ConditionState.WARNING,
-                    str(error),
-                    "the metadata published before stays until then",
-                )
-                return
-            self._conditions.clear("home")
-            self._publish_metadata(value, data)
 
 
 def _utc() -> datetime:

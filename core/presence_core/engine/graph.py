@@ -17,6 +17,7 @@ from presence_core.identity.keys import peer_key_text, short_id
 from presence_core.model import (
     EMPTY,
     Condition,
+    IdentityStatus,
     JsonObject,
     Mesh,
     MetadataState,
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from presence_core.engine.metadata import PeerBody
     from presence_core.engine.node import Node
+    from presence_core.engine.peer_bodies import PeerBody
     from presence_core.gossip.record import Record
+    from presence_core.identity.verify import Verdict
 
 
 class GraphBuilder:
@@ -111,6 +113,8 @@ class GraphBuilder:
         key = record.key
         peer_key, short = self._names(key)
         metadata, state = self._metadata_of(record, node.metadata.get(key))
+        verdict = node.identities.of(key)
+        identity = verdict.identity
         return Peer(
             peer_key=peer_key,
             short_id=short,
@@ -120,6 +124,9 @@ class GraphBuilder:
             is_compatible=True if key == node.key else node.compatible.get(key),
             peer_metadata=metadata,
             peer_metadata_state=state,
+            identity=identity,
+            identity_service_metadata=_vouched(verdict, IdentityStatus.VERIFIED) or EMPTY,
+            expired_identity_service_metadata=_vouched(verdict, IdentityStatus.EXPIRED),
             presence=self._presence(record, way),
             connections=self._connections.of(key),
         )
@@ -158,3 +165,8 @@ class GraphBuilder:
         if body.sha256 != record.metadata.sha256:
             return value, MetadataState.PENDING
         return value, MetadataState.PRESENT if valid else MetadataState.REFUSED
+
+
+def _vouched(verdict: Verdict, status: IdentityStatus) -> JsonObject | None:
+    """Return what an issuer has said of a peer, if the verdict is of this kind."""
+    return verdict.metadata if verdict.identity.status is status else None

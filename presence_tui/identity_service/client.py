@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import os
 import ssl
 import time
 from dataclasses import dataclass
@@ -235,8 +236,7 @@ class ServiceClient:
         except TimeoutError:
             raise self._unreachable(f"no answer within {SECONDS:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            os_error = getattr(error, "os_error", error)
-            raise self._unreachable(getattr(os_error, "strerror", None) or str(error)) from None
+            raise self._unreachable(_why(error)) from None
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         parts: list[bytes] = []
@@ -307,6 +307,14 @@ def client_tls(ca_file: Path | None) -> ssl.SSLContext | None:
         why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise ServiceError(f"cannot use the certificate in {ca_file}: {why}") from None
     return context
+
+
+def _why(error: Exception) -> str:
+    """Return what the system says of a failure, rather than what a library makes of it."""
+    number = getattr(error, "errno", None)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its name is not known here"
+    return os.strerror(number) if isinstance(number, int) and number > 0 else str(error)
 
 
 def _base_url(service: str, *, insecure: bool) -> URL:

@@ -7,6 +7,7 @@ tried again, less and less often, and never holds up anything else.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import random
@@ -22,7 +23,7 @@ from presence_tui.identity_service.login_file import HowToLogin, load_login
 from presence_tui.identity_service.trusted import GENUINE, learn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from presence_tui.identity_service.client import ServiceClient
@@ -55,6 +56,17 @@ class _Found:
     how: HowToLogin | None = None
     raw: bytes | None = None
     token: Token | None = None
+
+
+@contextlib.asynccontextmanager
+async def renewing(home: Path) -> AsyncIterator[None]:
+    """Renew the token of a home for as long as this lasts."""
+    task = asyncio.create_task(Renewal(home).run(), name="identity renewal")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class Renewal:

@@ -65,7 +65,6 @@ class ServiceConfig:
     users: Path | None = None
     webhook: WebhookTarget | None = None
     webhooks: tuple[str, ...] = (WEBHOOK_PROVIDER,)
-    webhook_tls: ssl.SSLContext | None = None
     terms: Terms = field(default_factory=Terms)
     limits: Limits = field(default_factory=Limits)
     tls: ssl.SSLContext | None = None
@@ -127,7 +126,7 @@ class IdentityService:
             await asyncio.to_thread(file.load)  # what is wrong with it is said at the start
             providers[USERS_PROVIDER] = UsersProvider(file, threads)
         if config.webhook is not None:
-            webhook = WebhookProvider(config.webhook, tls=config.webhook_tls, clock=self._clock)
+            webhook = WebhookProvider(config.webhook, clock=self._clock)
             await self._stack.enter_async_context(webhook)
             providers |= dict.fromkeys(config.webhooks, webhook)
         return providers

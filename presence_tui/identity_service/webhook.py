@@ -23,7 +23,6 @@ from presence_tui.identity_service.wire import MAX_BODY, WireError, json_object,
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from ssl import SSLContext
 
 VERSION = "1"
 SIGNATURE_HEADER = "presence-signature"
@@ -62,21 +61,17 @@ class WebhookProvider:
         self,
         target: WebhookTarget,
         *,
-        tls: SSLContext | None = None,
         seconds: float = SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._target = target
-        self._tls = tls
         self._seconds = seconds
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=MAX_CALLS, ssl=self._tls if self._tls is not None else True
-            ),
+            connector=aiohttp.TCPConnector(limit=MAX_CALLS),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,

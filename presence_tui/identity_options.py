@@ -39,8 +39,12 @@ def add_identity(verb: Callable[[str, str, str | None], argparse.ArgumentParser]
     rotate = verb("rotate", "let the next key of the issuer sign", "identity_service:rotate")
     revoke = verb("revoke", "take back tokens that were issued", "identity_service:revoke")
     what = revoke.add_mutually_exclusive_group(required=True)
-    what.add_argument("--peer-key", metavar="KEY", help="all tokens of this peer, for ever")
-    what.add_argument("--token-id", metavar="HEX", help="this token, and those of the same login")
+    what.add_argument(
+        "--peer-key", metavar="KEY", default=None, help="all tokens of this peer, for ever"
+    )
+    what.add_argument(
+        "--token-id", metavar="HEX", default=None, help="this token, and those of the same login"
+    )
     for parser in (rotate, revoke):
         _add_data(parser)
 

@@ -172,6 +172,8 @@ def _log_to_stderr() -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("presence_tui.identity_service").setLevel(logging.INFO)
+    # What strangers send that is no HTTP would fill the log with tracebacks; ours are logged by us.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     logging.raiseExceptions = False
 
 

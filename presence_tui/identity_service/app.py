@@ -8,6 +8,7 @@ import json
 import logging
 import sqlite3
 import time
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -78,6 +79,17 @@ class Api:
     ) -> web.StreamResponse:
         """Answer whatever happens with a status and, when it is a no, one line of why."""
         self._guard.answering(request.transport)
+        response = await self._outcome(request, handler)
+        # Of the clock that tokens are made with: by it a client sees that its own is wrong.
+        response.headers["Date"] = formatdate(self._clock(), usegmt=True)
+        self._guard.answered(request.transport)
+        return response
+
+    async def _outcome(
+        self,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
         try:
             self._count(request)
             return await handler(request)
@@ -95,8 +107,6 @@ class Api:
             log.exception("a request failed")
             message = "the service has failed; its log says why"
             return _refusal(RefusedError(500, "internal_error", message))
-        finally:
-            self._guard.answered(request.transport)
 
     def _count(self, request: web.Request) -> None:
         address, now = address_of(request.transport), asyncio.get_running_loop().time()

@@ -41,11 +41,16 @@ class _Job:
         self.error: Exception | None = None
 
     def run(self, state: State) -> None:
-        """Do it. What it changed before it failed is taken back, and nothing of the others."""
+        """Do it. What it changed before it failed is taken back, and nothing of the others.
+
+        Raises sqlite3.Error when the data base itself fails: then nothing of the batch holds.
+        """
         state.connection.execute("SAVEPOINT job")
         try:
             self.result = self.work(state)
-        except Exception as error:  # noqa: BLE001  it belongs to whoever asked for the work
+        except Exception as error:
+            if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError):
+                raise
             self.error = error
             state.connection.execute("ROLLBACK TO job")
             state.doubt()

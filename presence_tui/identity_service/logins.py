@@ -177,8 +177,8 @@ class Logins:
         login = state.login_of(token.token_id)
         if login is None:
             raise _renewal_refused("this service does not remember the token")
-        if self._expiry(login, now) <= token.expires_at:
-            raise _renewal_refused("the login does not count any longer than this token")
+        if token.expires_at >= login.ends:
+            raise _renewal_refused("the last login is too long ago")
         return login
 
     def _expiry(self, login: Login, now: float) -> int:

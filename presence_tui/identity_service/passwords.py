@@ -8,7 +8,7 @@ import hmac
 import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from presence_core.codec import base64url
 from presence_tui.identity_service.providers import RefusedError
@@ -39,8 +39,8 @@ class PasswordHash:
     @classmethod
     def of(cls, password: str) -> PasswordHash:
         """Hash a new password; takes a while."""
-        salt = secrets.token_bytes(SALT_BYTES)
-        return cls(COST, BLOCK, LANES, salt, _scrypt(password, salt, COST, BLOCK, LANES))
+        blank = cls(COST, BLOCK, LANES, secrets.token_bytes(SALT_BYTES), b"")
+        return replace(blank, hash=blank.digest(password))
 
     @classmethod
     def parse(cls, text: object) -> PasswordHash:
@@ -66,20 +66,19 @@ class PasswordHash:
 
     def fits(self, password: str) -> bool:
         """Whether this is the password; takes a while, the same while whether it is or not."""
-        digest = _scrypt(password, self.salt, self.cost, self.block, self.lanes)
-        return hmac.compare_digest(digest, self.hash)
+        return hmac.compare_digest(self.digest(password), self.hash)
 
-
-def _scrypt(password: str, salt: bytes, cost: int, block: int, lanes: int) -> bytes:
-    return hashlib.scrypt(
-        password.encode(),
-        salt=salt,
-        n=cost,
-        r=block,
-        p=lanes,
-        maxmem=2 * MAX_MEMORY,
-        dklen=HASH_BYTES,
-    )
+    def digest(self, password: str) -> bytes:
+        """Hash a password as this one was; takes a while."""
+        return hashlib.scrypt(
+            password.encode(),
+            salt=self.salt,
+            n=self.cost,
+            r=self.block,
+            p=self.lanes,
+            maxmem=2 * MAX_MEMORY,
+            dklen=HASH_BYTES,
+        )
 
 
 class PasswordThreads:

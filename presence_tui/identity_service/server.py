@@ -21,13 +21,14 @@ from presence_core.codec import base64url
 from presence_core.identity.keyfile import HomeError, atomic_write
 from presence_tui.identity_service.app import Api
 from presence_tui.identity_service.commits import Commits
-from presence_tui.identity_service.guard import Guard
+from presence_tui.identity_service.guard import REQUEST_SECONDS, Guard
 from presence_tui.identity_service.limits import Limits
 from presence_tui.identity_service.logins import Logins, Terms
 from presence_tui.identity_service.passwords import PasswordThreads
 from presence_tui.identity_service.providers import RefusedError
 from presence_tui.identity_service.state import State
 from presence_tui.identity_service.users import UsersFile, UsersProvider
+from presence_tui.identity_service.webhook import SECONDS as WEBHOOK_SECONDS
 from presence_tui.identity_service.webhook import WebhookProvider, WebhookTarget
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class ServiceConfig:
     ``issuer``: the name of the issuer, None for the one it has, at first the name of this machine.
     ``users``: the file of users, None for no logins by password. ``webhooks``: the names of
     providers that are asked for at a webhook. ``tls`` None listens without TLS, off loopback only
-    if ``insecure``.
+    if ``insecure``. The seconds are for a request to come, and for a webhook to answer.
     """
 
     data: Path
@@ -69,6 +70,8 @@ class ServiceConfig:
     limits: Limits = field(default_factory=Limits)
     tls: ssl.SSLContext | None = None
     insecure: bool = False
+    request_seconds: float = REQUEST_SECONDS
+    webhook_seconds: float = WEBHOOK_SECONDS
 
 
 class IdentityService:
@@ -110,7 +113,7 @@ class IdentityService:
         logins = Logins(
             commits, state.issuer, providers, terms=config.terms, limits=limits, clock=self._clock
         )
-        guard = Guard()
+        guard = Guard(config.request_seconds)
         api = Api(logins, commits, admin_token, guard, limits=limits, clock=self._clock)
         await self._listen(api.application(), guard)
         tidy = asyncio.create_task(self._tidy(commits), name="identity service, tidying")
@@ -126,7 +129,9 @@ class IdentityService:
             await asyncio.to_thread(file.load)  # what is wrong with it is said at the start
             providers[USERS_PROVIDER] = UsersProvider(file, threads)
         if config.webhook is not None:
-            webhook = WebhookProvider(config.webhook, clock=self._clock)
+            webhook = WebhookProvider(
+                config.webhook, seconds=config.webhook_seconds, clock=self._clock
+            )
             await self._stack.enter_async_context(webhook)
             providers |= dict.fromkeys(config.webhooks, webhook)
         return providers
@@ -134,7 +139,12 @@ class IdentityService:
     async def _listen(self, app: web.Application, guard: Guard) -> None:
         config = self.config
         runner = web.AppRunner(
-            app, access_log=None, auto_decompress=False, shutdown_timeout=_SHUTDOWN_SECONDS
+            app,
+            access_log=None,
+            auto_decompress=False,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+            # For the answer to be read by who still sends a body that was too large.
+            lingering_time=config.request_seconds / 5,
         )
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from presence_tui import output
+from presence_tui.identity_options import add_identity
 from presence_tui.options import add_engine_options, add_home_option
 from presence_tui.output import EXIT_CANNOT, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
 
@@ -118,6 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_metadata(commands)
     _add_key(commands)
     _add_mesh(commands)
+    _add_identity(commands)
     _add(commands, "schema", "print the JSON Schema of all JSON output", "about:schema")
     _add(commands, "version", "print the version", "about:version")
     return parser
@@ -214,6 +216,11 @@ def _add_mesh(commands: _Commands) -> None:
     )
     for verb in (new, join):
         add_home_option(verb)
+
+
+def _add_identity(commands: _Commands) -> None:
+    verbs = _verbs(commands, "identity", "who this device is, and the service that says so")
+    add_identity(lambda name, what, command: _add(verbs, name, what, command))
 
 
 def _verbs(commands: _Commands, name: str, what: str) -> _Commands:

@@ -91,8 +91,10 @@ async def engine(args: argparse.Namespace) -> AsyncIterator[Presence]:
                 presence = mesh.presence
             else:
                 from presence_core.presence import Presence
+                from presence_tui.identity_service.renewal import renewing
 
                 presence = await stack.enter_async_context(Presence(config_of(args)))
+                await stack.enter_async_context(renewing(home_of(args)))
         except (EngineError, HomeError) as error:
             raise CommandError(str(error)) from None
         except (MetadataError, ValueError) as error:

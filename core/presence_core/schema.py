@@ -42,6 +42,7 @@ CHANGE_SCHEMA = "presence-change/1"
 PEERS_SCHEMA = "presence-peers/1"
 KEY_SCHEMA = "presence-key/1"
 MESH_SCHEMA = "presence-mesh/1"
+IDENTITY_SCHEMA = "presence-identity/1"
 
 
 def json_schema() -> dict[str, Any]:

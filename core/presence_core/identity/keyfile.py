@@ -142,10 +142,18 @@ class KeyFile:
 
 def read_identity(home: Path) -> bytes:
     """Return the peer key of a home without locking it. Raises HomeError."""
+    return load_identity(home).peer_key
+
+
+def load_identity(home: Path) -> Identity:
+    """Return the identity of a home, to sign beside an engine that runs with it.
+
+    Without the lock: whoever uses this publishes no records. Raises HomeError.
+    """
     path = home / IDENTITY_FILE
     try:
         _refuse_if_shared(path)
-        return _load_identity(path, path.read_bytes()).peer_key
+        return _load_identity(path, path.read_bytes())
     except FileNotFoundError:
         raise HomeError(
             f"there is no key in {home} yet; it is made when the engine first starts"

@@ -1,13 +1,15 @@
 """A mesh of real engines on this machine: the field team of a relief convoy.
 
 Each has a key, a home and a session of its own; they find each other by mDNS on loopback and
-speak the same protocol as in the field. Nothing here is staged but names, metadata and the churn.
+speak the same protocol as in the field. Nothing here is staged but names, metadata, the churn, and
+who fares how at the identity service.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import random
 import shutil
 import socket
@@ -27,6 +29,9 @@ QUIET_SECONDS = 15.0
 
 MAX_LINKS = 3
 """Fewer than in the field, so that a small team has peers that are several hops away too."""
+
+_TROUBLES = {3: "expired", 4: "none", 5: "foreign", 6: "revoked", 7: "copied"}
+"""Whose identity is not verified, and why; see :mod:`presence_tui.demo_identities`."""
 
 CHURN_SECONDS = (4.0, 9.0)
 AWAY_SECONDS = (5.0, 10.0)
@@ -59,33 +64,47 @@ def loopback_interface() -> str:
 class DemoMesh:
     """``n`` engines in this process. ``presence`` is the one that a person looks through.
 
-    ``churn`` False keeps the mesh as it is. The homes are made in a folder of their own, which is
-    removed at the end, or in ``home`` if given.
+    ``churn`` False keeps the mesh as it is. Members log in to an identity service: while a person
+    sees the mesh already, or before it starts if ``identities_first``. The homes are made in a
+    folder of their own, which is removed at the end, or in ``home`` if given.
     """
 
     presence: Presence
 
-    def __init__(self, n: int = 8, *, churn: bool = True, home: Path | None = None) -> None:
+    def __init__(
+        self,
+        n: int = 8,
+        *,
+        churn: bool = True,
+        identities_first: bool = False,
+        home: Path | None = None,
+    ) -> None:
         self._n = n
         self._churn = churn
+        self._identities_first = identities_first
         self._given_home = home
         self._home: Path
         self._mesh = MeshKey.generate("demo")
         self._rng = random.Random(20_261_124)
         self._others: dict[int, Presence] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         self._home = self._given_home or Path(await asyncio.to_thread(_make_folder))
         try:
+            if self._identities_first:
+                await self._identify()
             self.presence = await self._start(0)
             for number in range(1, self._n):
                 self._others[number] = await self._start(number)
         except BaseException:
             await self._stop()
             raise
+        if not self._identities_first:
+            self._tasks.append(asyncio.create_task(self._identify(), name="presence-demo-logins"))
         if self._churn:
-            self._task = asyncio.create_task(self._keep_changing(), name="presence-demo")
+            self._tasks.append(asyncio.create_task(self._keep_changing(), name="presence-demo"))
         return self
 
     async def __aexit__(
@@ -97,19 +116,37 @@ class DemoMesh:
         await self._stop()
 
     async def _stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         engines = [*self._others.values()]
         if hasattr(self, "presence"):
             engines.append(self.presence)
         await asyncio.gather(*(engine.stop() for engine in engines), return_exceptions=True)
+        await self._stack.aclose()
         if self._given_home is None:
             await asyncio.to_thread(shutil.rmtree, self._home, ignore_errors=True)
 
+    async def _identify(self) -> None:
+        """Let the members log in; what can go wrong with that is among it."""
+        # What it loads takes a moment, in which the screen is to go on.
+        there = await asyncio.to_thread(importlib.import_module, "presence_tui.demo_identities")
+        identities = there.DemoIdentities(self._home / "identity-services")
+        await self._stack.enter_async_context(identities)
+        members = []
+        for number in range(self._n):
+            name, metadata = _member(number)
+            vouched = {"unit": metadata["team"], "role": metadata["role"]}
+            lot = there.Lot(_TROUBLES.get(number, "verified"))
+            members.append(there.Member(self._home_of(number), name, vouched, lot))
+        await identities.give(members)
+
+    def _home_of(self, number: int) -> Path:
+        return self._home / f"{number:02}-{_member(number)[0]}"
+
     async def _start(self, number: int) -> Presence:
         name, metadata = _member(number)
-        home = self._home / f"{number:02}-{name}"
+        home = self._home_of(number)
         returns = await asyncio.to_thread((home / "metadata.json").exists)
         presence = Presence(
             PresenceConfig(

@@ -29,11 +29,15 @@ CONDITION_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a command waits for. ``seconds`` None takes the default."""
+    """What a command waits for. ``seconds`` None takes the default.
+
+    ``judged``: of every peer it is known what to think of its identity.
+    """
 
     seconds: float | None = None
     peers: int | None = None
     current: bool = False
+    judged: bool = False
 
     @property
     def conditional(self) -> bool:
@@ -43,7 +47,8 @@ class Wanted:
     def met(self, graph: PresenceGraph) -> bool:
         """Whether a graph fulfils the conditions."""
         enough = self.peers is None or graph.counts.online >= self.peers
-        return enough and (not self.current or str(graph.view.state) == "current")
+        current = not self.current or str(graph.view.state) == "current"
+        return enough and current and (not self.judged or not _pending(graph))
 
     def missed(self, graph: PresenceGraph) -> str:
         """Say in words what a graph does not fulfil."""
@@ -52,7 +57,13 @@ class Wanted:
             missed.append(f"{graph.counts.online} of {self.peers} peers are online")
         if self.current and str(graph.view.state) != "current":
             missed.append(f"the view is {graph.view.state}")
+        if self.judged and _pending(graph):
+            missed.append(f"the identity of {_pending(graph)} peers is pending")
         return "not met in time: " + (", ".join(missed) or "it was, but is no longer")
+
+
+def _pending(graph: PresenceGraph) -> int:
+    return sum(str(peer.identity.status) == "pending" for peer in graph.remote_peers)
 
 
 def wanted_of(args: argparse.Namespace) -> Wanted:
@@ -64,15 +75,18 @@ def wanted_once(args: argparse.Namespace) -> Wanted:
     """Read what a single answer is to wait for: of a demo, unless told otherwise, all of it."""
     wanted = wanted_of(args)
     if args.demo is not None and wanted == Wanted():
-        return Wanted(peers=args.demo - 1, current=True)
+        return Wanted(peers=args.demo - 1, current=True, judged=True)
     return wanted
 
 
 @contextlib.asynccontextmanager
-async def engine(args: argparse.Namespace) -> AsyncIterator[Presence]:
+async def engine(
+    args: argparse.Namespace, *, identities_first: bool = False
+) -> AsyncIterator[Presence]:
     """Run the engine that the options describe, or a demo mesh.
 
-    What keeps it from running becomes a CommandError.
+    ``identities_first``: the members of a demo log in before anybody looks. What keeps it from
+    running becomes a CommandError.
     """
     from presence_core.codec.metadata import MetadataError  # these load cryptography and cbor2
     from presence_core.errors import EngineError
@@ -87,7 +101,8 @@ async def engine(args: argparse.Namespace) -> AsyncIterator[Presence]:
                 unused = given_engine_flags(args)
                 if unused:
                     output.say(f"the demo is a mesh of its own: {', '.join(unused)} not used")
-                mesh = await stack.enter_async_context(DemoMesh(args.demo))
+                demo = DemoMesh(args.demo, identities_first=identities_first)
+                mesh = await stack.enter_async_context(demo)
                 presence = mesh.presence
             else:
                 from presence_core.presence import Presence
@@ -108,7 +123,7 @@ async def look(args: argparse.Namespace, stop: asyncio.Event) -> tuple[PresenceG
     When told to stop before: what there is by then.
     """
     wanted = wanted_once(args)
-    async with engine(args) as presence:
+    async with engine(args, identities_first=True) as presence:
         found: list[tuple[PresenceGraph, bool]] = []
 
         async def wait() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from presence_core.model import MetadataState, ViewState
+from presence_core.model import IdentityStatus, MetadataState, ViewState
 from presence_tui.demo import DemoMesh
 from tests.support import until
 
@@ -21,6 +21,28 @@ async def test_everybody_in_the_demo_sees_everybody(tmp_path: Path, n: int) -> N
             demo.presence,
             lambda g: all(p.peer_metadata_state is MetadataState.PRESENT for p in g.remote_peers),
         )
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_the_demo_shows_each_lot_of_an_identity(tmp_path: Path, first: bool) -> None:
+    verified = {"command-post", "triage-tent", "field-hospital"}
+    expected = dict.fromkeys(verified, IdentityStatus.VERIFIED) | {
+        "water-truck-1": IdentityStatus.EXPIRED,
+        "supply-depot": IdentityStatus.MISSING,
+        "drone-survey": IdentityStatus.UNKNOWN_ISSUER,
+        "bridge-watch": IdentityStatus.REVOKED,
+        "radio-relay": IdentityStatus.KEY_MISMATCH,
+    }
+    async with DemoMesh(8, churn=False, identities_first=first, home=tmp_path) as demo:
+        graph = await until(
+            demo.presence,
+            lambda g: (
+                {p.device_name: p.identity.status for p in (g.local_peer, *g.remote_peers)}
+                == expected
+            ),
+        )
+    for peer in graph.remote_peers:
+        assert bool(peer.identity_service_metadata) is (peer.device_name in verified)
 
 
 async def test_a_demo_cleans_up_after_itself() -> None:

@@ -260,7 +260,12 @@ class Issuers:
 
     def check(self, raw: bytes, peer_key: bytes, now: float) -> Verdict:
         """Return the verdict on a token that a peer publishes, at a time (Unix seconds)."""
-        return self.check_all([(raw, peer_key)], now)[0]
+        found = self._read(raw)
+        if isinstance(found, Verdict):
+            return found
+        if found.holds is None:
+            self._verify(found)
+        return self._judge(found, peer_key, now)
 
     def check_all(self, tokens: Sequence[tuple[bytes, bytes]], now: float) -> list[Verdict]:
         """Return the verdicts on many tokens, each with the key of the peer that publishes it.

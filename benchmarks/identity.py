@@ -4,8 +4,8 @@ All tokens are real: signed by one issuer, each bound to the key of its peer, wi
 identity metadata. ``bare`` is nothing but the Ed25519 check of the same signatures under a key that
 is loaded already. ``together`` is what a peer does with many tokens, when it joins, and when an
 issuer is trusted anew or has new keys: slices of 100, read, then verified, then judged. The budget
-is for that. ``one by one`` is the same for each token alone, as when they trickle in; it costs more,
-because the caches of the processor have to change sides for every signature.
+is for that. ``one by one`` is the same for each token alone, as when they trickle in; it costs
+more, because the caches of the processor have to change sides for every signature.
 ``time only`` is the same question asked again, when a bound of time or a revocation list came:
 no signature is checked. All are measured in turns, slice by slice, in CPU time.
 """

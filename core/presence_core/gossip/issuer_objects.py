@@ -1,4 +1,4 @@
-"""How key sets and revocation lists of issuers get from peer to peer (protocol §6.12).
+"""How key sets and revocation lists of issuers get from peer to peer (protocol §8.3).
 
 Pure; time is passed in. Only what a trusted issuer has signed is handed on: nobody can judge the
 others. Of each issuer and kind it is the newest, so that however much an issuer publishes, no more

@@ -245,6 +245,22 @@ def test_a_token_goes_with_the_hello_before_metadata() -> None:
     )
 
 
+def test_a_hello_brings_the_token_that_its_record_names_also_while_another_waits() -> None:
+    field, authority = vouching("alice", "bob", "carol")
+    field.link("alice", "carol")
+    alice = field.nodes["alice"]
+    for subject in ("first", "second", "third"):  # each waits longer until it is published
+        token = authority.token(alice.key, field.wall_ms() / 1000, subject=subject)
+        alice.set_token(token, field.now)
+    record = alice.table.entries()[alice.key].record
+    assert record.token != alice._bodies.own_token
+    field.link("alice", "bob", settle=False)
+    verdict = field.nodes["bob"].identities.of(alice.key)
+    assert verdict.identity.status is IdentityStatus.VERIFIED
+    field.wait(10)
+    assert field.seen("bob", "alice").identity.subject == "third"
+
+
 def test_a_body_that_is_both_metadata_and_token_serves_for_both() -> None:
     field, authority = vouching("alice", "bob", "carol")
     field.chain("alice", "bob", "carol")

@@ -163,7 +163,8 @@ class Identities:
             if judged is not None and judged.verdict.until == at:
                 self._waiting[key] = None
         self._left = CHECKS_AT_ONCE
-        self._check(tuple(islice(self._waiting, self._left)))
+        if self._waiting:
+            self._check(tuple(islice(self._waiting, self._left)))
 
     def _wait_all(self) -> None:
         """Have all tokens judged anew, our own first."""

@@ -137,7 +137,7 @@ class Credentials:
             if self._is_trusted(name) and file.kept and file.root == root:
                 self.issuers.restore(file.signed)
                 return
-            taken, why = self.issuers.take(file.signed.raw)
+            taken, why = self.issuers.weigh(file.signed)
             if taken in _NEWS_OR_KNOWN:
                 self._unkept.add(name)
             elif file.trusts and isinstance(file.signed, KeySet):

@@ -295,6 +295,26 @@ def test_what_was_learned_and_cannot_be_kept_is_said_and_tried_again(home: Home)
     assert home.numbers(home.restarted()) == (1, 1)
 
 
+def test_what_was_learned_for_one_run_is_kept_when_the_issuer_is_trusted_for_good(
+    home: Home, tmp_path: Path
+) -> None:
+    given = tmp_path / "elsewhere.issuer"
+    given.write_text(object_text(home.authority.key_set()))
+    credentials = home.credentials(given)
+    first = home.authority.key_set()
+    learn(credentials, home.authority.revoke(ME), home.authority.rotate(keep=1))
+    asyncio.run(credentials.trust(first.raw))
+    asyncio.run(credentials.close())
+    assert home.numbers(home.restarted()) == (2, 1)
+
+
+def test_a_list_that_was_here_before_its_issuer_is_taken_with_it(home: Home) -> None:
+    home.put("harbour.revoked", home.authority.revoke(ME))
+    credentials = home.credentials()
+    asyncio.run(credentials.trust(home.authority.key_set().raw))
+    assert home.numbers(credentials) == (1, 1)
+
+
 def test_what_cannot_be_kept_is_not_trusted(home: Home) -> None:
     credentials = home.credentials()
     home.issuers.rmdir()

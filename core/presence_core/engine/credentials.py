@@ -202,12 +202,13 @@ class Credentials:
             newest = self.issuers.key_set(name)
             assert newest is not None
             try:
-                path = await asyncio.to_thread(self._folder.add, newest)
+                await asyncio.to_thread(self._folder.add, newest)
             except HomeError:
                 if not known:
                     self.issuers.distrust(name)
                 raise
-            self._by_person[path] = newest
+            self._adopt(await asyncio.to_thread(self._folder.load))
+            self._unkept.add(name)
             self._tell(name)
 
     async def distrust(self, name: str) -> bool:
@@ -248,15 +249,16 @@ class Credentials:
 
     async def _keep(self) -> None:
         for name in tuple(self._unkept):
+            self._unkept.discard(name)  # before it is written: there may be more news meanwhile
             signed = [each for each in self._objects(name) if each is not None]
             root = self._roots.get(name)
             try:
                 for each in signed:
                     await asyncio.to_thread(self._folder.keep, each, root)
             except HomeError as error:
-                self._keep_fault = str(error)  # and it is tried again
+                self._unkept.add(name)
+                self._keep_fault = str(error)
                 return
-            self._unkept.discard(name)
         self._keep_fault = None
 
     def report(self, own: Verdict, wall: float) -> None:

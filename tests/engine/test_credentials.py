@@ -176,6 +176,20 @@ def test_another_issuer_of_the_same_name_takes_the_place_of_the_one_before(home:
     assert credentials.trusted()[0].key_ids == (other.key.kid.hex(),)
 
 
+def test_who_trusts_another_of_the_same_name_by_a_program_is_rid_of_the_one_before(
+    home: Home,
+) -> None:
+    home.put("harbour.issuer", home.authority.key_set())
+    credentials = home.credentials()
+    learn(credentials, home.authority.rotate(), home.authority.revoke(ME))
+    other = Authority(home.authority.name)
+    asyncio.run(credentials.trust(other.key_set().raw))
+    for each in (credentials, home.restarted()):
+        assert home.numbers(each) == (1, None)
+        assert each.trusted()[0].key_ids == (other.key.kid.hex(),)
+    assert len(list(home.issuers.iterdir())) == 1
+
+
 def test_an_older_file_changes_nothing(home: Home) -> None:
     first, older = home.authority.key_set(), home.authority.revoke()
     home.put("harbour.issuer", first)

@@ -156,7 +156,7 @@ class Credentials:
         """
         Issuers().trust(key_set)
         held = self.issuers.key_set(key_set.issuer)
-        if held is not None and not {*held.keys} & {*key_set.keys}:
+        if held is not None and _is_other(held, key_set):
             self.issuers.distrust(key_set.issuer)
         return self.issuers.trust(key_set)
 
@@ -191,20 +191,25 @@ class Credentials:
             self._publish(raw)
 
     async def trust(self, raw: bytes) -> None:
-        """Trust an issuer by its key set. Raises IssuerObjectError, HomeError."""
+        """Trust an issuer by its key set. Raises IssuerObjectError, HomeError.
+
+        Of another one of the same name, with other keys, nothing is left.
+        """
         key_set = parse_object(raw)
         if not isinstance(key_set, KeySet):
             raise IssuerObjectError("this is a revocation list, not the key set of an issuer")
         name = key_set.issuer
         async with self._lock:
-            known = self.issuers.key_set(name) is not None
-            self.issuers.trust(key_set)
+            known = self.issuers.key_set(name)
+            self._vouch(key_set)
             newest = self.issuers.key_set(name)
             assert newest is not None
             try:
+                if known is not None and _is_other(known, key_set):
+                    await asyncio.to_thread(self._folder.remove, name)
                 await asyncio.to_thread(self._folder.add, newest)
             except HomeError:
-                if not known:
+                if known is None:
                     self.issuers.distrust(name)
                 raise
             self._adopt(await asyncio.to_thread(self._folder.load))
@@ -289,3 +294,8 @@ class Credentials:
         """Write what was learned last."""
         async with self._lock:
             await self._keep()
+
+
+def _is_other(one: KeySet, other: KeySet) -> bool:
+    """Whether two issuers of one name have nothing to do with each other."""
+    return not {*one.keys} & {*other.keys}

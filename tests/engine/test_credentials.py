@@ -316,10 +316,11 @@ def test_what_was_learned_for_one_run_is_kept_when_the_issuer_is_trusted_for_goo
     given.write_text(object_text(home.authority.key_set()))
     credentials = home.credentials(given)
     first = home.authority.key_set()
-    learn(credentials, home.authority.revoke(ME), home.authority.rotate(keep=1))
+    learn(credentials, home.authority.revoke(ME))
+    learn(credentials, home.authority.rotate(keep=1), home.authority.rotate(keep=1))
     asyncio.run(credentials.trust(first.raw))
     asyncio.run(credentials.close())
-    assert home.numbers(home.restarted()) == (2, 1)
+    assert home.numbers(home.restarted()) == (3, 1)
 
 
 def test_a_list_that_was_here_before_its_issuer_is_taken_with_it(home: Home) -> None:

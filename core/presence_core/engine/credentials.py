@@ -156,9 +156,21 @@ class Credentials:
         """
         Issuers().trust(key_set)
         held = self.issuers.key_set(key_set.issuer)
-        if held is not None and _is_other(held, key_set):
+        if held is not None and self._is_other(held, key_set):
             self.issuers.distrust(key_set.issuer)
         return self.issuers.trust(key_set)
+
+    def _is_other(self, held: KeySet, key_set: KeySet) -> bool:
+        """Whether an issuer has only its name in common with the one that is here.
+
+        As far as one can see: who missed how keys were handed on cannot tell.
+        """
+        return (
+            not {*held.keys} & {*key_set.keys}
+            and held.key(key_set.signer) is None
+            and key_set.key(held.signer) is None
+            and self._roots.get(held.issuer) != root_of(key_set)
+        )
 
     # -- what programs ask
 
@@ -205,7 +217,7 @@ class Credentials:
             newest = self.issuers.key_set(name)
             assert newest is not None
             try:
-                if known is not None and _is_other(known, key_set):
+                if known is not None and self._is_other(known, key_set):
                     await asyncio.to_thread(self._folder.remove, name)
                 await asyncio.to_thread(self._folder.add, newest)
             except HomeError:
@@ -294,8 +306,3 @@ class Credentials:
         """Write what was learned last."""
         async with self._lock:
             await self._keep()
-
-
-def _is_other(one: KeySet, other: KeySet) -> bool:
-    """Whether two issuers of one name have nothing to do with each other."""
-    return not {*one.keys} & {*other.keys}

@@ -29,6 +29,7 @@ from presence_core.engine.own_record import NodeProfile
 from presence_core.engine.peering import Peering
 from presence_core.engine.reports import Reports
 from presence_core.engine.targets import Target, Targets
+from presence_core.engine.trust_keeper import TrustKeeper
 from presence_core.engine.view import Sight, ViewKeeper
 from presence_core.gossip.neighbours import Slots
 from presence_core.handshake.events import ByeCode
@@ -81,6 +82,7 @@ class Engine:
         self.config = config
         self.started = False
         self.links: Links
+        self.trust: TrustKeeper
         self.watch: GraphWatch
         self._loop = asyncio.get_running_loop()
         self._rng = random.Random(random.SystemRandom().getrandbits(64))
@@ -152,12 +154,22 @@ class Engine:
         return self.config.transports is None or "lan" in self.config.transports
 
     def _open_home(self) -> int:
-        """Open key, mesh key and metadata (files: not for the event loop); return the epoch."""
+        """Open the files of the home (not for the event loop); return the epoch."""
         home = self.config.home_path
         self._key_file = KeyFile.open(home)
         self._mesh = mesh_of(self.config, home)
         self.metadata.open(self.config.metadata)
-        return self._key_file.next_epoch(self._clock.wall_ms())
+        epoch = self._key_file.next_epoch(self._clock.wall_ms())
+        self.trust = TrustKeeper(
+            home,
+            self._key_file.identity.peer_key,
+            epoch,
+            self._conditions,
+            changed=self._changed,
+            blocked=self._blocked,
+        )
+        self.trust.open()
+        return epoch
 
     def _build_node(self, epoch: int) -> None:
         assert self._key_file is not None
@@ -176,7 +188,11 @@ class Engine:
         )
         self._targets.instance = self._mesh.instance_name(identity.peer_key, epoch)
         self._peering = Peering(
-            self._node, self._targets, self._rng, Slots.of(self.config.max_links)
+            self._node,
+            self._targets,
+            self._rng,
+            Slots.of(self.config.max_links),
+            blocked=self.trust.acquaintances.blocked,
         )
         self.links = Links(
             identity,
@@ -189,7 +205,7 @@ class Engine:
             missed=self._lan.look_again,
         )
         self.links.handler = self._handler
-        self._builder = GraphBuilder(self._node)
+        self._builder = GraphBuilder(self._node, self.trust.acquaintances)
         self._view.start(now, networked=self._networked)
         self.watch = GraphWatch(self._make_graph())
 
@@ -219,6 +235,8 @@ class Engine:
         await self._lan.stop()
         if hasattr(self, "watch"):
             self.watch.close()
+        if hasattr(self, "trust"):
+            await self.trust.close()
         if self._key_file is not None:
             await asyncio.to_thread(self._key_file.close)
 
@@ -227,6 +245,9 @@ class Engine:
 
     def _dialled(self, stream: Stream, target: Target) -> None:
         self.links.dialled(stream, target)
+
+    def _blocked(self, key: bytes) -> None:
+        self.links.part_with(key)
 
     # -- what programs ask
 
@@ -319,6 +340,7 @@ class Engine:
         self._assess_view(now)
         self._measure(now)
         self._sequence += 1
+        self.trust.acquaintances.tick(now, _utc())
         return self._builder.build(
             sequence=self._sequence,
             generated_at=_utc(),
@@ -372,6 +394,7 @@ class Engine:
             await asyncio.sleep(self._house_pause())
             try:
                 await self.metadata.follow()
+                await self.trust.follow(self._clock.now())
                 self._look_around()
             except Exception:
                 log.exception("housekeeping failed; it goes on")
@@ -387,13 +410,14 @@ class Engine:
             self.links.end(surplus, ByeCode.SURPLUS, "there are links enough")
         self._lan.set_free_slots(self._peering.free())
         self._node.exchange.strikes.forget(now)
-        self._reports.offences(self._node.exchange.strikes, self._name_of)
+        self._reports.offences(self._node.exchange.strikes, self.name_of)
         self._reports.fade(now)
         self._reports.clocks([link.clock_offset for link in self._node.links.values()])
         if self._measure(now) | self._assess_view(now):
             self._changed()
 
-    def _name_of(self, key: bytes) -> str | None:
+    def name_of(self, key: bytes) -> str | None:
+        """Return what a peer calls itself, None for one that is not known."""
         entry = self._node.table.get(key)
         return None if entry is None else entry.record.name
 

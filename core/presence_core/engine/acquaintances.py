@@ -99,7 +99,7 @@ class Acquaintances:
     # -- what the file says
 
     def adopt(self, book: TrustBook) -> set[bytes]:
-        """Take over what the file says now; return the keys that it blocks and did not before.
+        """Take over what the file says now; return the keys that are blocked now or no more.
 
         Of keys that were taken out of it nothing stays; whoever is still here is met anew.
         """
@@ -111,16 +111,14 @@ class Acquaintances:
         for key, one in self._renewed.items():
             known[key] = _renamed(known[key], one)
         before, self._known = self._known, known | self._new
-        newly_blocked = set()
+        blocked = self.blocked.copy()
         for key in before.keys() - self._known.keys():
             self._met.pop(key, None)
             self._stands(key, before[key], None)
         for key, one in self._known.items():
             if (old := before.get(key)) is not one:
                 self._stands(key, old, one)
-                if one.state is Trust.BLOCKED and (old is None or old.state is not Trust.BLOCKED):
-                    newly_blocked.add(key)
-        return newly_blocked
+        return blocked ^ self.blocked
 
     def _stands(self, key: bytes, old: Acquaintance | None, new: Acquaintance | None) -> None:
         """Follow what changed about a key in all that is kept beside it."""

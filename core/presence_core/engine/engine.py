@@ -166,7 +166,7 @@ class Engine:
             epoch,
             self._conditions,
             changed=self._changed,
-            blocked=self._blocked,
+            blocking=self._blocking,
         )
         self.trust.open()
         return epoch
@@ -246,8 +246,13 @@ class Engine:
     def _dialled(self, stream: Stream, target: Target) -> None:
         self.links.dialled(stream, target)
 
-    def _blocked(self, key: bytes) -> None:
-        self.links.part_with(key)
+    def _blocking(self, key: bytes) -> None:
+        """Part with a peer that is blocked from now on, or look for one that is no more."""
+        if key in self.trust.acquaintances.blocked:
+            self.links.part_with(key)
+        else:
+            self._targets.again(key, self._clock.now())
+            self._dial_soon()
 
     # -- what programs ask
 

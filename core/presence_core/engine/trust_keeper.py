@@ -33,8 +33,8 @@ _SOME = 3
 class TrustKeeper:
     """Follows the trust file and writes into it what the engine meets.
 
-    ``own`` is the engine's own key, ``run`` its epoch. ``blocked`` is told of keys whose links
-    are to be closed, ``changed`` that somebody stands otherwise.
+    ``own`` is the engine's own key, ``run`` its epoch. ``blocking`` is told of keys that are
+    blocked now or no more, ``changed`` that somebody stands otherwise.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class TrustKeeper:
         conditions: Conditions,
         *,
         changed: Callable[[], None],
-        blocked: Callable[[bytes], None],
+        blocking: Callable[[bytes], None],
     ) -> None:
         self.acquaintances = Acquaintances(own, run)
         self._own = own
         self._file = TrustFile(home)
         self._conditions = conditions
         self._changed = changed
-        self._blocked = blocked
+        self._blocking = blocking
         self._lock = asyncio.Lock()
         self._write_at: float | None = None
         self._not_before = float("-inf")
@@ -62,7 +62,9 @@ class TrustKeeper:
 
         Raises HomeError: an engine that does not know whom to block is not started.
         """
-        self._adopt(self._file.load())
+        book = self._file.load()
+        self._report(book)
+        self.acquaintances.adopt(book)
 
     # -- what a person decides
 
@@ -87,7 +89,7 @@ class TrustKeeper:
     def _adopt(self, book: TrustBook) -> None:
         self._report(book)
         for key in self.acquaintances.adopt(book):
-            self._blocked(key)
+            self._blocking(key)
 
     # -- what time brings
 

@@ -167,6 +167,20 @@ class Identity:
     expires_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """An issuer of identity tokens that is trusted here.
+
+    ``number`` is that of its newest key set, ``key_ids`` are its keys (hex);
+    ``revocation_number`` is that of its newest revocation list, None if there is none.
+    """
+
+    name: str
+    number: int
+    key_ids: tuple[str, ...]
+    revocation_number: int | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PeerPresence:
     """Where a peer is, seen from here.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from presence_core.engine.admission import ConnectionRequestHandler
     from presence_core.engine.observers import GraphCallback, Observer
-    from presence_core.model import GraphChange, JsonObject, PresenceGraph, Trust
+    from presence_core.model import GraphChange, Issuer, JsonObject, PresenceGraph, Trust
 
 OBSERVER_SECONDS = 0.1
 """How graphs are coalesced for observers unless they say otherwise."""
@@ -122,6 +122,33 @@ class Presence:
         """What an identity service has said of the local peer; empty unless verified."""
         return self.graph.local_peer.identity_service_metadata
 
+    async def set_identity_token(self, raw: bytes | None) -> None:
+        """Publish another identity token, None for none; it is kept in the home.
+
+        Raises TokenError when it is none, and HomeError when it cannot be kept; then the old one
+        stays. What it is worth, and to whom, is in the graph: ``local_peer.identity``.
+        """
+        await self._running().credentials.set_token(raw)
+
+    # -- whom to believe about identity
+
+    @property
+    def issuers(self) -> tuple[Issuer, ...]:
+        """The issuers that are trusted, by name."""
+        return self._running().credentials.trusted()
+
+    async def trust_issuer(self, key_set: bytes) -> None:
+        """Believe an issuer, by its signed key set; it is kept in the home.
+
+        Whoever calls this vouches for it: the signature only shows that the set is whole. Raises
+        IssuerObjectError when it cannot be trusted, HomeError when it cannot be kept.
+        """
+        await self._running().credentials.trust(key_set)
+
+    async def distrust_issuer(self, name: str) -> bool:
+        """Believe an issuer no longer; return whether it was trusted. Raises HomeError."""
+        return await self._running().credentials.distrust(name)
+
     # -- how far keys are trusted
 
     async def set_trust(self, peer_key: str, trust: Trust) -> None:
@@ -149,6 +176,7 @@ class Presence:
     def connection_request_handler(self) -> ConnectionRequestHandler | None:
         """Asked for every new link, whoever dialled; None lets every member of the mesh in.
 
+        With ``require_identity``, None lets in those whose identity is verified.
         An ``async`` function from ConnectionRequest to Allow() or Deny(reason). No answer in 10
         seconds, or an exception, is a no. Links that exist stay.
         """

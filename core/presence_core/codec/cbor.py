@@ -28,9 +28,9 @@ class CborError(ValueError):
 def encode(value: Any, *, max_depth: int = MAX_DEPTH) -> bytes:
     """Encode null, booleans, integers of 64 bits, finite floats, text, bytes, lists and maps.
 
-    The keys of a map are all text or all unsigned integers; maps come out sorted, floats in the
-    shortest form that keeps their value. Raises CborError for anything else, and for lists and
-    maps nested deeper than ``max_depth``.
+    The keys of a map are all text or all integers; maps come out sorted by the bytes of their
+    keys, floats in the shortest form that keeps their value. Raises CborError for anything else,
+    and for lists and maps nested deeper than ``max_depth``.
     """
     out = bytearray()
     _encode(value, out, max_depth)
@@ -55,8 +55,8 @@ def _encode(value: Any, out: bytearray, levels: int) -> None:
             _encode(item, out, levels - 1)
     elif isinstance(value, Mapping):
         entries = sorted(((_key(key), item) for key, item in value.items()), key=itemgetter(0))
-        if len({key[0] >> 5 for key, _ in entries}) > 1:
-            raise CborError("the keys of a map are all text or all unsigned integers")
+        if len({_is_text(key) for key, _ in entries}) > 1:
+            raise CborError("the keys of a map are all text or all integers")
         out += _head(5, len(entries))
         for key, item in entries:
             out += key
@@ -70,7 +70,7 @@ def _scalar(value: Any) -> bytes | None:
         case None | bool():
             return _SIMPLE[value]
         case int():
-            return _head(0, value) if value >= 0 else _head(1, -1 - value)
+            return _integer(value)
         case float():
             return _float(value)
         case bytes():
@@ -83,9 +83,17 @@ def _scalar(value: Any) -> bytes | None:
 def _key(key: Any) -> bytes:
     if isinstance(key, str):
         return _text(key)
-    if isinstance(key, int) and not isinstance(key, bool) and key >= 0:
-        return _head(0, key)
-    raise CborError(f"a {type(key).__name__} cannot be the key of a map, nor a negative number")
+    if isinstance(key, int) and not isinstance(key, bool):
+        return _integer(key)
+    raise CborError(f"a {type(key).__name__} cannot be the key of a map")
+
+
+def _is_text(key: bytes) -> bool:
+    return key[0] >> 5 == 3
+
+
+def _integer(value: int) -> bytes:
+    return _head(0, value) if value >= 0 else _head(1, -1 - value)
 
 
 def _text(text: str) -> bytes:
@@ -147,7 +155,7 @@ class _Scan:
 
     def scan(self) -> int:
         """Check one item; return where it ends."""
-        # An open array or map: items to come, whether it is a map, the last key, the keys' kind.
+        # An open array or map: items to come, whether it is a map, the last key, if keys are text.
         stack: list[list[Any]] = []
         at = 0
         while True:
@@ -176,7 +184,7 @@ class _Scan:
         elif major in (4, 5):
             self._open(stack, argument * (major - 3), is_map=major == 5, at=at)
         if is_key:
-            self._check_key(stack[-1] if major < 4 else None, major, self._data[start:at])
+            self._check_key(stack[-1] if major in (0, 1, 3) else None, self._data[start:at])
         return at
 
     def _open(self, stack: list[list[Any]], items: int, *, is_map: bool, at: int) -> None:
@@ -186,14 +194,14 @@ class _Scan:
             raise CborError("claims more items than there are bytes")
         stack.append([items, is_map, b"", None])
 
-    def _check_key(self, container: list[Any] | None, major: int, key: bytes) -> None:
-        if container is None or major not in (0, 3):
-            raise CborError("a key of a map is neither text nor an unsigned integer")
-        if container[3] not in (None, major):
+    def _check_key(self, container: list[Any] | None, key: bytes) -> None:
+        if container is None:
+            raise CborError("a key of a map is neither text nor an integer")
+        if container[3] not in (None, _is_text(key)):
             raise CborError("a map mixes kinds of keys")
         if container[3] is not None and key <= container[2]:
             raise CborError("the keys of a map are not sorted, or one comes twice")
-        container[2], container[3] = key, major
+        container[2], container[3] = key, _is_text(key)
 
     def _check_utf8(self, start: int, end: int) -> None:
         try:

@@ -49,7 +49,7 @@ def sign1(
 ) -> bytes:
     """Sign a payload; the protected header goes into the signature and into the message.
 
-    The labels of the header are unsigned. Raises CborError if it cannot be encoded.
+    Raises CborError if the header cannot be encoded.
     """
     header = cbor.encode(protected)
     signature = sign(_sig_structure(header, external_aad, payload))

@@ -16,11 +16,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from presence_core._version import __version__
+from presence_core.engine import admission
 from presence_core.engine.conditions import Conditions
+from presence_core.engine.credentials import Credentials
 from presence_core.engine.graph import GraphBuilder
 from presence_core.engine.home import mesh_of
 from presence_core.engine.lan import Lan
 from presence_core.engine.links import Clock, Links
+from presence_core.engine.measures import Measures
 from presence_core.engine.memory import GIVE_BACK_SECONDS, give_back
 from presence_core.engine.node import Node
 from presence_core.engine.observers import GraphWatch
@@ -39,7 +42,6 @@ from presence_core.model import Mesh, PresenceGraph, ViewState
 if TYPE_CHECKING:
     from presence_core.config import PresenceConfig
     from presence_core.engine.admission import ConnectionRequestHandler
-    from presence_core.engine.connections import LinkMeasure
     from presence_core.identity.mesh import MeshKey
     from presence_core.transports.stream import Stream
 
@@ -53,9 +55,6 @@ FILLING_SECONDS = 0.1
 
 DIAL_SECONDS = 0.01
 """How soon targets are looked through after something happened; often much happens at once."""
-
-MEASURE_SECONDS = 5.0
-"""How often round trips and byte counters of links are shown anew."""
 
 HOUSEKEEPING_SECONDS = 0.5
 
@@ -94,6 +93,13 @@ class Engine:
         self._view = ViewKeeper(_utc)
         self._targets = Targets(self._rng)
         self.metadata = OwnMetadata(config.home_path, self._conditions, self._publish_metadata)
+        self.credentials = Credentials(
+            config.home_path,
+            config.issuers,
+            self._conditions,
+            publish=self._publish_token,
+            tell=self._tell_issuer,
+        )
         self._lan = Lan(
             self._targets,
             self._conditions,
@@ -104,12 +110,13 @@ class Engine:
             happened=self._dial_soon,
         )
         self._handler = handler
+        self._default_handler = admission.require_identity if config.require_identity else None
         self._key_file: KeyFile | None = None
         self._mesh: MeshKey
         self._node: Node
         self._peering: Peering
         self._builder: GraphBuilder
-        self._measures: dict[int, LinkMeasure] = {}
+        self._measures: Measures
         self._sequence = 0
         self._housekeeping: asyncio.Task[None] | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
@@ -117,7 +124,6 @@ class Engine:
         self._give_back_timer: asyncio.TimerHandle | None = None
         self._pump_handle: asyncio.Handle | None = None
         self._built_at = float("-inf")
-        self._measured_at = float("-inf")
 
     # -- life
 
@@ -159,6 +165,7 @@ class Engine:
         self._key_file = KeyFile.open(home)
         self._mesh = mesh_of(self.config, home)
         self.metadata.open(self.config.metadata)
+        self.credentials.open()
         epoch = self._key_file.next_epoch(self._clock.wall_ms())
         self.trust = TrustKeeper(
             home,
@@ -184,6 +191,8 @@ class Engine:
             wall_ms=self._clock.wall_ms,
             rng=self._rng,
             metadata=self.metadata.encoded(),
+            token=self.credentials.token,
+            issuers=self.credentials.issuers,
             addresses=self._own_addresses,
         )
         self._targets.instance = self._mesh.instance_name(identity.peer_key, epoch)
@@ -204,7 +213,8 @@ class Engine:
             happened=self._pump_soon,
             missed=self._lan.look_again,
         )
-        self.links.handler = self._handler
+        self.set_handler(self._handler)
+        self._measures = Measures(self.links.measures)
         self._builder = GraphBuilder(self._node, self.trust.acquaintances)
         self._view.start(now, networked=self._networked)
         self.watch = GraphWatch(self._make_graph())
@@ -224,6 +234,7 @@ class Engine:
             self._running = False
             self._node.leave(self._clock.now())
             self.links.carry_out(self._node.take_output())
+            self.credentials.learned(self._node.learned)
             await self.links.close()
         timers = self._tick_timer, self._dial_timer, self._build_timer, self._give_back_timer
         for timer in timers:
@@ -232,6 +243,7 @@ class Engine:
         if self._housekeeping is not None:
             self._housekeeping.cancel()
             await asyncio.gather(self._housekeeping, return_exceptions=True)
+            await self.credentials.close()
         await self._lan.stop()
         if hasattr(self, "watch"):
             self.watch.close()
@@ -257,13 +269,21 @@ class Engine:
     # -- what programs ask
 
     def set_handler(self, handler: ConnectionRequestHandler | None) -> None:
-        """Set who is asked for every new link; None lets every member of the mesh in."""
+        """Set who is asked for every new link; None for what the configuration requires."""
         self._handler = handler
-        if self.started:
-            self.links.handler = handler
+        if hasattr(self, "links"):
+            self.links.handler = handler or self._default_handler
 
     def _publish_metadata(self, data: bytes | None) -> None:
         self._node.set_metadata(data, self._clock.now())
+        self._pump()
+
+    def _publish_token(self, raw: bytes | None) -> None:
+        self._node.set_token(raw, self._clock.now())
+        self._pump()
+
+    def _tell_issuer(self, name: str) -> None:
+        self._node.tell_issuer(name)
         self._pump()
 
     # -- the way of the data
@@ -288,6 +308,7 @@ class Engine:
         self._node.tick(now)
         self._peering.tick(now)
         self.links.carry_out(self._node.take_output())
+        self._sift()
         due = self._node.next_time()
         if self._tick_timer is not None:
             self._tick_timer.cancel()
@@ -297,6 +318,16 @@ class Engine:
         self._dial_by(now + DIAL_SECONDS)
         if self._node.changed or self._assess_view(now):
             self._changed()
+
+    def _sift(self) -> None:
+        """Keep what neighbours have said of issuers, and let go whom that proves wrong."""
+        if self._node.learned:
+            self.credentials.learned(self._node.learned)
+            self._node.learned = set()
+        if self.links.handler is admission.require_identity:
+            for link, key, why in admission.unverified(self._node):
+                self._reports.denied(key, why)
+                self.links.end(link, ByeCode.DENIED, why)
 
     def _dial_by(self, moment: float) -> None:
         """Look for targets to dial at that moment at the latest."""
@@ -343,7 +374,7 @@ class Engine:
     def _make_graph(self) -> PresenceGraph:
         now = self._clock.now()
         self._assess_view(now)
-        self._measure(now)
+        self._measures.take(now)
         self._sequence += 1
         self.trust.acquaintances.tick(now, _utc())
         return self._builder.build(
@@ -352,29 +383,8 @@ class Engine:
             view=self._view.view,
             mesh=Mesh(self._mesh.name, self._mesh.open),
             conditions=self._conditions.all(),
-            measures=self._measures,
+            measures=self._measures.shown,
         )
-
-    def _measure(self, now: float) -> bool:
-        """Take measurements over now and then; the first round trip of a link at once.
-
-        Returns whether something is to be shown anew.
-        """
-        due = now - self._measured_at >= MEASURE_SECONDS
-        if due:
-            self._measured_at = now
-        measures = self.links.measures()
-        taken = {
-            link_id: new
-            if due
-            or (known := self._measures.get(link_id)) is None
-            or (known.rtt_ms is None and new.rtt_ms is not None)
-            else known
-            for link_id, new in measures.items()
-        }
-        changed = any(taken[link_id] is not self._measures.get(link_id) for link_id in taken)
-        self._measures = taken
-        return changed
 
     def _assess_view(self, now: float) -> bool:
         busy = not self._view.settled and (
@@ -400,6 +410,7 @@ class Engine:
             try:
                 await self.metadata.follow()
                 await self.trust.follow(self._clock.now())
+                await self.credentials.follow()
                 self._look_around()
             except Exception:
                 log.exception("housekeeping failed; it goes on")
@@ -417,8 +428,12 @@ class Engine:
         self._node.exchange.strikes.forget(now)
         self._reports.offences(self._node.exchange.strikes, self.name_of)
         self._reports.fade(now)
+        own = self._node.identities.of(self._node.key)
+        self.credentials.report(own, self._clock.wall_ms() / 1000)
+        if self._node.identities.wait() == 0.0:  # the clock was set
+            self._pump_soon()
         self._reports.clocks([link.clock_offset for link in self._node.links.values()])
-        if self._measure(now) | self._assess_view(now):
+        if self._measures.take(now) | self._assess_view(now):
             self._changed()
 
     def name_of(self, key: bytes) -> str | None:

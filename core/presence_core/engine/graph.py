@@ -18,7 +18,7 @@ from presence_core.identity.keys import peer_key_text, short_id
 from presence_core.model import (
     EMPTY,
     Condition,
-    Identity,
+    IdentityStatus,
     JsonObject,
     Mesh,
     MetadataState,
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from presence_core.engine.metadata import PeerBody
     from presence_core.engine.node import Node
+    from presence_core.engine.peer_bodies import PeerBody
     from presence_core.gossip.record import Record
+    from presence_core.identity.verify import Verdict
 
 
 class GraphBuilder:
@@ -125,7 +126,8 @@ class GraphBuilder:
         key = record.key
         peer_key, short = self._names(key)
         metadata, state = self._metadata_of(record, node.metadata.get(key))
-        identity = Identity()
+        verdict = node.identities.of(key)
+        identity = verdict.identity
         standing = self._acquaintances.meet(key, record.name, identity, here=way is not None)
         return Peer(
             peer_key=peer_key,
@@ -137,6 +139,8 @@ class GraphBuilder:
             peer_metadata=metadata,
             peer_metadata_state=state,
             identity=identity,
+            identity_service_metadata=_vouched(verdict, IdentityStatus.VERIFIED) or EMPTY,
+            expired_identity_service_metadata=_vouched(verdict, IdentityStatus.EXPIRED),
             trust=standing.trust,
             key_warning=standing.warning,
             presence=self._presence(record, way),
@@ -177,3 +181,8 @@ class GraphBuilder:
         if body.sha256 != record.metadata.sha256:
             return value, MetadataState.PENDING
         return value, MetadataState.PRESENT if valid else MetadataState.REFUSED
+
+
+def _vouched(verdict: Verdict, status: IdentityStatus) -> JsonObject | None:
+    """Return what an issuer has said of a peer, if the verdict is of this kind."""
+    return verdict.metadata if verdict.identity.status is status else None

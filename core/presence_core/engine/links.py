@@ -227,7 +227,7 @@ class Links:
         self, handler: ConnectionRequestHandler, applicant: Applicant, hello: Hello
     ) -> None:
         link = applicant.link
-        answer = await admission.ask(handler, admission.request_of(link, hello, self._mesh))
+        answer = await admission.ask(handler, admission.request_of(link, hello, self._node))
         applicant.asking = None
         if link.closed is not None:
             return

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import platform
 import random
-import socket
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,6 +19,7 @@ from presence_core.engine.conditions import Conditions
 from presence_core.engine.credentials import Credentials
 from presence_core.engine.graph import GraphBuilder
 from presence_core.engine.home import mesh_of
+from presence_core.engine.host import device_name, os_name
 from presence_core.engine.lan import Lan
 from presence_core.engine.links import Clock, Links
 from presence_core.engine.measures import Measures
@@ -57,16 +56,6 @@ DIAL_SECONDS = 0.01
 """How soon targets are looked through after something happened; often much happens at once."""
 
 HOUSEKEEPING_SECONDS = 0.5
-
-
-def os_name() -> str:
-    """Return the operating system in the words of the presence graph."""
-    return {"Darwin": "macOS"}.get(platform.system(), platform.system() or "Generic")
-
-
-def device_name() -> str:
-    """Return the name a device goes by when nobody has given it one."""
-    return socket.gethostname().partition(".")[0] or "unnamed"
 
 
 class Engine:

@@ -183,6 +183,7 @@ def _describe(peer: Peer, graph: PresenceGraph) -> str:
         ("first seen", time_to_json(where.first_seen) or "-"),
         ("last seen", time_to_json(where.last_seen) or "-"),
         ("trust", str(peer.trust)),
+        *([("warning", safe_text(peer.key_warning))] if peer.key_warning is not None else []),
         ("identity", f"{identity.status}: {safe_text(identity.reason)}"),
     ]
     if identity.issuer is not None:

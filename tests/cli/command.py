@@ -57,7 +57,9 @@ def run(*argv: str | Path, stdin: str | bytes = "", env: dict[str, str] | None =
     return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def at_terminal(*argv: str | Path, typed: str, prompt: str) -> tuple[int, str]:
+def at_terminal(
+    *argv: str | Path, typed: str, prompt: str, colours: bool = False
+) -> tuple[int, str]:
     """Run a command at a terminal, and type something when it asks; return code and screen."""
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
@@ -66,7 +68,7 @@ def at_terminal(*argv: str | Path, typed: str, prompt: str) -> tuple[int, str]:
         stdout=terminal,
         stderr=terminal,
         start_new_session=True,
-        env=environment(NO_COLOR="1"),
+        env=environment(**({} if colours else {"NO_COLOR": "1"})),
     )
     os.close(terminal)
     shown = b""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,12 +20,14 @@ from presence_core.identity.trust import TrustBook
 from presence_core.model import (
     ChangeKind,
     ConditionState,
+    IdentityStatus,
     Peer,
     PresenceGraph,
     PresenceState,
     Trust,
 )
 from presence_core.presence import Presence
+from tests.authority import Authority
 from tests.support import config, online, until
 
 
@@ -59,6 +63,11 @@ def direct(graph: PresenceGraph) -> set[str]:
 def trust_of(graph: PresenceGraph, name: str) -> Trust | None:
     peer = named(graph, name)
     return None if peer is None else peer.trust
+
+
+def is_verified(graph: PresenceGraph, name: str) -> bool:
+    peer = named(graph, name)
+    return peer is not None and peer.identity.status is IdentityStatus.VERIFIED
 
 
 def says(graph: PresenceGraph, source: str, words: str) -> bool:
@@ -168,6 +177,36 @@ async def test_a_name_that_reappears_under_another_key_is_warned_of(
     await task
     warned = [after for kind, after in changes if kind is ChangeKind.KEY_WARNING]
     assert len(warned) == 1
+
+
+async def test_a_subject_that_is_vouched_for_under_another_key_is_warned_of(
+    tmp_path: Path, mesh: MeshKey
+) -> None:
+    authority = Authority()
+    async with engines(tmp_path, mesh, "alice", "old phone", "new phone") as (alice, old, new):
+        await alice.trust_issuer(authority.key_set().raw)
+        for presence in (old, new):
+            key = parse_peer_key(key_of(presence))
+            await presence.set_identity_token(authority.token(key, time.time(), subject="ana"))
+            name = presence.graph.local_peer.device_name
+            await until(alice, partial(is_verified, name=name))
+        graph = alice.graph
+        newer, older = named(graph, "new phone"), named(graph, "old phone")
+        assert newer is not None
+        assert older is not None
+        assert older.key_warning is None
+        assert newer.key_warning is not None
+        assert f"'ana' of {authority.name!r} was met before" in newer.key_warning
+        assert older.short_id in newer.key_warning
+        assert graph.counts.verified == 2
+        await alice.set_trust(older.peer_key, Trust.BLOCKED)
+        graph = await until(alice, lambda g: trust_of(g, "old phone") is Trust.BLOCKED)
+        newer = named(graph, "new phone")
+        assert newer is not None
+        assert newer.key_warning is None
+        assert graph.counts.verified == 1
+    text = (tmp_path / "alice" / "trust").read_text()
+    assert text.count('subject="ana" issuer="Harbour Rescue"') == 2
 
 
 @pytest.mark.usefixtures("soon")

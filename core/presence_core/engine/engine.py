@@ -242,10 +242,16 @@ class Engine:
             await asyncio.to_thread(self._key_file.close)
 
     def _accepted(self, stream: Stream) -> None:
-        self.links.accept(stream)
+        if self._running:
+            self.links.accept(stream)
+        else:
+            stream.abort()  # it came while we say goodbye: nobody would close it
 
     def _dialled(self, stream: Stream, target: Target) -> None:
-        self.links.dialled(stream, target)
+        if self._running:
+            self.links.dialled(stream, target)
+        else:
+            stream.abort()
 
     def _blocking(self, key: bytes) -> None:
         """Part with a peer that is blocked from now on, or look for one that is no more."""

@@ -98,6 +98,9 @@ async def test_to_block_a_neighbour_closes_its_link_and_keeps_it_out(
 
         task = asyncio.create_task(follow())
         await alice.set_trust(key_of(bob), Trust.BLOCKED)
+        text = (tmp_path / "alice" / "trust").read_text()
+        (line,) = [line for line in text.splitlines() if key_of(bob) in line]
+        assert 'name="bob" run=' in line  # met just now, and not written until now
         graph = await until(
             alice, lambda g: direct(g) == {"carol"} and trust_of(g, "bob") is Trust.BLOCKED
         )

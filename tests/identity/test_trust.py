@@ -301,7 +301,9 @@ def test_a_writer_that_is_killed_leaves_a_whole_file_and_no_lock(tmp_path: Path)
         book = TrustFile(tmp_path).load()
         assert book.damage == ()
         assert len(book) >= said  # what was said to be written is there
+    (tmp_path / ".trust.0123abcd.new").write_text("half a li")  # of one that was hit in the middle
     TrustFile(tmp_path).update(lambda book: book.put(met(ANA)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["trust", "trust.lock"]
 
 
 def test_as_many_as_there_may_be_come_back(tmp_path: Path) -> None:

@@ -73,8 +73,14 @@ class TrustKeeper:
         if key == self._own:
             raise ValueError("this is the key of this device itself")
         at = datetime.now(UTC)
+
+        def change(book: TrustBook) -> None:
+            notes.write(book)  # when and under which name it was met comes before what is thought
+            book.decide(key, trust, at, name)
+
         async with self._lock:
-            await self._update(lambda book: book.decide(key, trust, at, name))
+            notes = self.acquaintances.notes()
+            await self._update(change)
 
     async def forget(self, key: bytes) -> None:
         """Forget a key: if it is still here it is met as for the first time. Raises HomeError."""

@@ -57,6 +57,7 @@ class TrustFile:
             text = book.text()
             if text != known.text():
                 try:
+                    self._sweep()
                     atomic_write(self.path, text.encode("utf-8", "surrogateescape"))
                 except OSError as error:
                     raise HomeError(f"cannot write {self.path}: {error.strerror}") from error
@@ -80,6 +81,11 @@ class TrustFile:
                 "it says whom this device trusts and blocks: restore it, or move it away"
             ) from error
         return TrustBook.parse(data.decode("utf-8", "surrogateescape"), known=self._book)
+
+    def _sweep(self) -> None:
+        """Remove what a killed process left behind: whoever holds the lock is the only writer."""
+        for left in self.path.parent.glob(f".{self.path.name}.*.new"):
+            left.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

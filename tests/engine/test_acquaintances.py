@@ -183,6 +183,21 @@ def test_what_is_forgotten_while_it_is_written_is_not_brought_back(desk: Desk) -
     assert desk.trust(ANA) is Trust.UNKNOWN
 
 
+def test_what_is_noted_while_it_is_written_is_written_next(desk: Desk) -> None:
+    for name in ("Ana", "Ana 2", "Ana 3"):
+        desk.meet(ANA, name)
+        notes = desk.keys.notes()
+        desk.meet(ANA, f"{name}, later")
+        book = desk.book.copy()
+        notes.write(book)
+        desk.book = book
+        desk.keys.adopt(book)
+        assert [one.name for one in desk.book] == [name]
+        assert desk.keys.noteworthy
+    desk.write()
+    assert [one.name for one in desk.book] == ["Ana 3, later"]
+
+
 def test_what_was_never_written_can_be_forgotten_too(desk: Desk) -> None:
     desk.meet(ANA)
     desk.wait(60.0)

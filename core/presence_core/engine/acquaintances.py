@@ -2,7 +2,7 @@
 
 The engine tells of each peer that it shows (:meth:`Acquaintances.meet`), and of the trust file
 whenever that was read (:meth:`Acquaintances.adopt`). What is new to the file is asked for now and
-then (:meth:`Acquaintances.take_notes`): a mesh of ten thousand is one write, not ten thousand.
+then (:meth:`Acquaintances.notes`): a mesh of ten thousand is one write, not ten thousand.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import unicodedata
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from presence_core.codec.text import safe_text
 from presence_core.engine.claims import Claims
@@ -28,8 +29,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _QUOTED = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How a peer key stands with this device."""
 
     trust: Trust
@@ -51,15 +51,7 @@ class Notes:
         for one in (*self.new, *self.changed):
             known = book.get(one.key)
             if known is not None and _said(known) != _said(one):
-                book.put(
-                    replace(
-                        known,
-                        name=one.name,
-                        subject=one.subject,
-                        issuer=one.issuer,
-                        run=one.run,
-                    )
-                )
+                book.put(_renamed(known, one))
         book.shrink()
 
 
@@ -105,7 +97,7 @@ class Acquaintances:
         """
         known = {one.key: one for one in book if one.key != self._own}
         for key in self._new.keys() & known.keys():
-            del self._new[key]
+            self._renewed[key] = self._new.pop(key)
         renewed = [(key, one) for key, one in self._renewed.items() if key in known]
         self._renewed = {key: one for key, one in renewed if _said(known[key]) != _said(one)}
         for key, one in self._renewed.items():
@@ -253,5 +245,7 @@ def _subject(one: Acquaintance) -> tuple[str, str] | None:
 
 def _eye_form(name: str | None) -> str | None:
     """Return a name as eyes tell it from others; None where they see none."""
-    plain = unicodedata.normalize("NFKC", safe_text(name or "")).casefold()
-    return " ".join(plain.split()) or None
+    plain = name or ""
+    if not (plain.isascii() and plain.isprintable()):  # most names are, and there are thousands
+        plain = unicodedata.normalize("NFKC", safe_text(plain))
+    return " ".join(plain.casefold().split()) or None

@@ -114,6 +114,36 @@ def test_a_line_that_cannot_be_read_says_why_and_is_kept(words: str, why: str) -
     assert TrustBook.parse(book.text()).damage == book.damage
 
 
+GOOD = met(ANA, Trust.VERIFIED, verified=WHEN, name="Ana", subject="s", issuer="i", run=3).line()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.binary(max_size=40)
+        | st.tuples(
+            st.integers(0, len(GOOD)), st.integers(0, len(GOOD)), st.binary(max_size=3)
+        ).map(lambda cut: GOOD[: cut[0]].encode() + cut[2] + GOOD[cut[1] :].encode()),
+        max_size=4,
+    )
+)
+def test_whatever_stands_in_the_file_is_kept_and_hurts_nobody_else(lines: list[bytes]) -> None:
+    text = b"\n".join([met(BEN).line().encode(), *lines]).decode("utf-8", "surrogateescape")
+    book = TrustBook.parse(text)
+    assert book.get(BEN) is not None
+    assert all(message.isprintable() for message in book.damage)
+    again = TrustBook.parse(book.text())
+    assert list(again) == list(book)
+    assert again.text() == book.text()
+    for line in text.split("\n"):
+        try:
+            key = Acquaintance.parse(line).key
+        except ValueError:
+            assert line in book.text().split("\n")
+        else:
+            assert book.get(key) is not None
+
+
 def test_comments_blank_lines_and_words_of_later_versions_stay() -> None:
     text = (
         "# whom we trust\n\n"

@@ -135,7 +135,7 @@ class Logins:
         provider = self._provider(asked.provider)
         user = (provider.user_of(asked.credential) or "")[:MAX_SUBJECT]
         if user:
-            _patience(self._guesses, user, "too many wrong passwords for this user")
+            _patience(self._guesses, user, "too many logins for this user")
             self._guesses.count(user, _now())  # before it is known, or many could try at once
         approved = await provider.authenticate(asked.provider, asked.credential)
         if user:

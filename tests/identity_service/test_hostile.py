@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -251,15 +252,13 @@ async def test_who_trickles_a_body_is_told(here: IdentityService) -> None:
         (Limits(requests=Rate(0.01, 6)), "this address"),
         (Limits(failures=Rate(0.01, 3)), "failed logins"),
         (Limits(tokens=Rate(0.01, 3)), "this peer key"),
-        (Limits(guesses=Rate(0.01, 3)), "wrong passwords"),
+        (Limits(guesses=Rate(0.01, 3)), "for this user"),
     ],
     ids=["requests", "failures", "tokens", "guesses"],
 )
 async def test_who_asks_too_often_is_told_to_wait(
     config: ServiceConfig, limits: Limits, what: str
 ) -> None:
-    from dataclasses import replace
-
     async with (
         IdentityService(replace(config, limits=limits)) as running,
         aiohttp.ClientSession(running.url) as http,
@@ -277,8 +276,6 @@ async def test_who_asks_too_often_is_told_to_wait(
 
 
 async def test_right_passwords_are_not_counted_as_guesses(config: ServiceConfig) -> None:
-    from dataclasses import replace
-
     limits = Limits(guesses=Rate(0.001, 2))
     async with (
         IdentityService(replace(config, limits=limits)) as running,

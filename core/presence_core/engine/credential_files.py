@@ -119,6 +119,11 @@ def read_issuer_file(path: Path) -> IssuerFile:
     return IssuerFile(path, signed, mark in (_KEPT, _LEARNED), root if mark == _LEARNED else None)
 
 
+def is_own_word(signed: SignedObject) -> bool:
+    """Whether it is a key set that says to be signed by one of its own keys."""
+    return isinstance(signed, KeySet) and signed.key(signed.signer) is not None
+
+
 def root_of(key_set: KeySet) -> str:
     """Return what a learned file calls the key set by which a person trusts the issuer."""
     return hashlib.sha256(key_set.raw).hexdigest()[:16]
@@ -173,7 +178,7 @@ class IssuerFolder:
 
     def add(self, key_set: KeySet) -> Path:
         """Keep the key set of an issuer that a person trusts; return where. Raises HomeError."""
-        mark = "" if key_set.key(key_set.signer) else f"{_KEPT}\n"
+        mark = "" if is_own_word(key_set) else f"{_KEPT}\n"
         path = self._path(key_set.issuer, _KEY_SET)
         self._write(path, mark + object_text(key_set))
         return path
@@ -192,17 +197,18 @@ class IssuerFolder:
         path = self._path(signed.issuer, suffix)
         if by_person is not None:
             path = by_person.path.with_suffix(suffix)
-        if stamp_of(path) is not None:
-            try:
-                there = read_issuer_file(path)
-            except HomeError:
-                there = None  # what cannot be read is no loss
-            if there is not None and (
-                there.signed.raw == signed.raw
-                or (there.signed.number > signed.number and there.root in (None, root))
-            ):
-                return
-        self._write(path, f"{mark}\n{object_text(signed)}")
+        if not self._is_there(path, signed, root):
+            self._write(path, f"{mark}\n{object_text(signed)}")
+
+    def _is_there(self, path: Path, signed: SignedObject, root: str | None) -> bool:
+        """Whether a file has what is to be kept, so that it will be believed, or what is newer."""
+        try:
+            there = read_issuer_file(path)
+        except HomeError:
+            return False  # there is none, or nothing that could be lost
+        if there.signed.raw == signed.raw:
+            return there.kept or (there.trusts and is_own_word(signed))
+        return there.signed.number > signed.number and there.root in (None, root)
 
     def remove(self, issuer: str) -> None:
         """Remove all files of an issuer. Raises HomeError."""

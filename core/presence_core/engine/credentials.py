@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from presence_core.identity.issuer import RevocationList
     from presence_core.identity.verify import Verdict
 
+_NEWS_OR_KNOWN = (Taken.NEWS, Taken.KNOWN)
 _HARMLESS = (Taken.NEWS, Taken.KNOWN, Taken.OLDER, Taken.UNKNOWN_ISSUER)
 
 
@@ -67,6 +68,7 @@ class Credentials:
         self._unkept: set[str] = set()
         """Issuers of which there is news that is not in the folder yet."""
         self._token_fault: str | None = None
+        self._keep_fault: str | None = None
         self._faults: Collection[str] = ()
 
     # -- files to memory
@@ -105,8 +107,11 @@ class Credentials:
             if file.trusts and isinstance(file.signed, KeySet):
                 self._by_person[file.path] = file.signed
                 if file.signed != before.get(file.path):
-                    self._replace(file.signed)
-                self._take(file, faults)
+                    self._take(file, faults)
+                if file.path in faults:  # it is as if the file had stayed as it was
+                    del self._by_person[file.path]
+                    if file.path in before:
+                        self._by_person[file.path] = before[file.path]
         for key_set in before.values():
             if not self._is_trusted(key_set.issuer):
                 self.issuers.distrust(key_set.issuer)
@@ -121,29 +126,36 @@ class Credentials:
     def _has_file(self, name: str) -> bool:
         return any(key_set.issuer == name for key_set in self._by_person.values())
 
-    def _replace(self, key_set: KeySet) -> None:
-        """Make room for another issuer of the same name, which a person has put in its place."""
-        held = self.issuers.key_set(key_set.issuer)
-        if held is not None and not {*held.keys} & {*key_set.keys}:
-            self.issuers.distrust(key_set.issuer)
-
     def _take(self, file: IssuerFile, faults: dict[Path, str]) -> None:
         """Take an object of the folder, on the word of whoever put it there."""
         name = file.signed.issuer
-        root = None if self._has_file(name) else self._roots.get(name, "")
+        root = None if self._has_file(name) else self._roots.get(name)
         try:
-            if file.kept and file.root == root:
+            if self._is_trusted(name) and file.kept and file.root == root:
                 self.issuers.restore(file.signed)
                 return
-            if file.trusts and isinstance(file.signed, KeySet):
-                self.issuers.trust(file.signed)
-                return
+            taken, why = self.issuers.take(file.signed.raw)
+            if taken in _NEWS_OR_KNOWN:
+                self._unkept.add(name)
+            elif file.trusts and isinstance(file.signed, KeySet):
+                taken = self._vouch(file.signed)
+            if taken is Taken.OLDER:
+                self._unkept.add(name)
+            elif taken not in _HARMLESS:
+                faults[file.path] = f"{file.path}: {why}"
         except IssuerObjectError as error:
             faults[file.path] = f"{file.path}: {error}"
-            return
-        taken, why = self.issuers.take(file.signed.raw)
-        if taken not in _HARMLESS:
-            faults[file.path] = f"{file.path}: {why}"
+
+    def _vouch(self, key_set: KeySet) -> Taken:
+        """Trust an issuer because a person does. Raises IssuerObjectError.
+
+        It may be another one of the same name: then nothing of the one before is in force.
+        """
+        Issuers().trust(key_set)
+        held = self.issuers.key_set(key_set.issuer)
+        if held is not None and not {*held.keys} & {*key_set.keys}:
+            self.issuers.distrust(key_set.issuer)
+        return self.issuers.trust(key_set)
 
     # -- what programs ask
 
@@ -239,8 +251,10 @@ class Credentials:
                 for each in signed:
                     await asyncio.to_thread(self._folder.keep, each, root)
             except HomeError as error:
-                self._faults = (*self._faults, str(error))
+                self._keep_fault = str(error)  # and it is tried again
+                return
             self._unkept.discard(name)
+        self._keep_fault = None
 
     def report(self, own: Verdict, wall: float) -> None:
         """Say what is wrong with the identity of this device, and with the files it rests on."""
@@ -248,6 +262,10 @@ class Credentials:
         if self._token_fault is not None:
             concerns.append(
                 Concern(self._token_fault, "the token published before stays until then")
+            )
+        if self._keep_fault is not None:
+            concerns.append(
+                Concern(self._keep_fault, "until then, a restart forgets what was said")
             )
         concerns += [
             Concern(fault, "who is trusted already stays trusted until then")

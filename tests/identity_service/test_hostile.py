@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -186,6 +188,28 @@ async def test_what_is_no_http_is_answered_or_cut_off(
     assert answer[9:] != b"200"
     assert "Traceback" not in service.log.read_text()
     await still_answers(device)
+
+
+async def test_requests_without_end_on_one_connection_are_not_piled_up(
+    device: Device, service: ServiceProcess
+) -> None:
+    before = service.peak_memory()
+    body = json.dumps(await device.request("users", "nobody:x")).encode()
+    writer = await connect(service)
+    head = f"POST /v1/token HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)  # a quarter of a second of scrypt, and more behind it
+    many = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 20_000
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(5.0):
+            for _ in range(100):
+                writer.write(many)
+                await writer.drain()
+    writer.transport.abort()
+    assert service.peak_memory() - before < GENEROUS
+    assert (await device.post({})).error == "too_many"
+    elsewhere = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+    async with aiohttp.ClientSession(service.url, connector=elsewhere) as http:
+        await still_answers(Device(http))  # only for that address is it too much
 
 
 # -- in this process, where its times and rates can be short

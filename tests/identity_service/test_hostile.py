@@ -206,7 +206,6 @@ async def test_requests_without_end_on_one_connection_are_not_piled_up(
                 await writer.drain()
     writer.transport.abort()
     assert service.peak_memory() - before < GENEROUS
-    assert (await device.post({})).error == "too_many"
     elsewhere = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
     async with aiohttp.ClientSession(service.url, connector=elsewhere) as http:
         await still_answers(Device(http))  # only for that address is it too much

@@ -53,6 +53,7 @@ bench: $(VENV)/.dev  ## the benchmarks but those that take long; networks need r
 	$(BIN)/python benchmarks/identity.py
 	$(BIN)/python benchmarks/lan.py
 	$(BIN)/python benchmarks/hops.py
+	$(BIN)/python benchmarks/logins.py
 
 bench-heal: $(VENV)/.dev $(PEERS)  ## cuts, silence and loss in a mesh of 30, beside others; needs root
 	$(BIN)/python benchmarks/heal.py $(ARGS)
@@ -69,6 +70,7 @@ bench-short: $(VENV)/.dev  ## the quick form of all benchmarks
 	$(BIN)/python benchmarks/hops.py --short
 	$(BIN)/python benchmarks/heal.py --short
 	$(BIN)/python benchmarks/idle.py --short
+	$(BIN)/python benchmarks/logins.py --short
 
 simulate: $(VENV)/.dev  ## a simulated mesh; N=100 SEED=1 SCENARIO=cold,update,join,kill,death,heal,merge
 	@$(BIN)/python -m tests.simulation N=$(N) SEED=$(SEED) SCENARIO=$(SCENARIO)

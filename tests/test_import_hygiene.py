@@ -81,7 +81,7 @@ def test_json_loads_no_screen_and_no_bluetooth(
     common = ["--home", str(tmp_path), "--json", "--wait", "0"]
     modules = loaded(command(*common, "--transport", "none"))
     assert "cryptography" in modules  # the engine did run
-    assert not modules & {*SCREEN, "bleak", "zeroconf"}
+    assert not modules & {*SCREEN, "bleak", "zeroconf", "aiohttp"}
     address = ["--listen", "127.0.0.1:0", "--interface", loopback_name()]
     modules = loaded(command(*common, "--transport", "lan", *address))
     assert "zeroconf" in modules
@@ -98,6 +98,7 @@ def test_files_of_the_home_need_no_network(
         ["metadata", "get"],
         ["trust", "list", "--json"],
         ["issuer", "list", "--json"],
+        ["identity", "user", "list"],
     ):
         modules = loaded(command(*argv, "--home", tmp_path))
-        assert not modules & {*SCREEN, "bleak", "zeroconf"}, argv
+        assert not modules & {*SCREEN, "bleak", "zeroconf", "aiohttp"}, argv

@@ -140,6 +140,10 @@ def _credential(args: argparse.Namespace, how: HowToLogin, challenge: Challenge)
             f"no credential: give --credential-file, {CREDENTIAL} in the environment, or a pipe",
             EXIT_USAGE,
         )
+    try:
+        secret.encode()
+    except UnicodeEncodeError:
+        raise CommandError("the credential is not valid UTF-8", EXIT_USAGE) from None
     if user is None:
         return secret
     if not with_password:

@@ -16,7 +16,7 @@ from aiohttp import web
 from presence_core.codec.text import safe_text
 from presence_core.identity.issuer import IssuerObjectError, object_text
 from presence_core.identity.keys import KeyFormatError, parse_peer_key
-from presence_tui.identity_service.guard import address_of
+from presence_tui.identity_service.guard import address_of, network_of
 from presence_tui.identity_service.limits import Limit, Limits
 from presence_tui.identity_service.logins import too_many
 from presence_tui.identity_service.providers import RefusedError
@@ -109,7 +109,8 @@ class Api:
             return _refusal(RefusedError(500, "internal_error", message))
 
     def _count(self, request: web.Request) -> None:
-        address, now = address_of(request.transport), asyncio.get_running_loop().time()
+        address = network_of(address_of(request.transport))
+        now = asyncio.get_running_loop().time()
         wait = self._requests.wait(address, now)
         if wait > 0:
             raise too_many("too many requests from this address", wait)
@@ -156,7 +157,8 @@ class Api:
 
     async def _revoke(self, request: web.Request) -> web.Response:
         """Take back tokens; only for who has the admin token."""
-        address, now = address_of(request.transport), asyncio.get_running_loop().time()
+        address = network_of(address_of(request.transport))
+        now = asyncio.get_running_loop().time()
         wait = self._failures.wait(address, now)
         if wait > 0:
             raise too_many("too many wrong admin tokens from this address", wait)

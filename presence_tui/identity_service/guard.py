@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Guard:
 
     def admit(self, transport: asyncio.BaseTransport, guarded: Guarded) -> bool:
         """Count a new connection, if there is room for it."""
-        address = address_of(transport)
+        address = network_of(address_of(transport))
         if len(self._open) >= MAX_CONNECTIONS or self._addresses[address] >= MAX_PER_ADDRESS:
             return False
         self._open[transport] = guarded
@@ -48,7 +50,7 @@ class Guard:
     def leave(self, transport: asyncio.BaseTransport) -> None:
         """Count a connection no more."""
         if self._open.pop(transport, None) is not None:
-            address = address_of(transport)
+            address = network_of(address_of(transport))
             self._addresses[address] -= 1
             if not self._addresses[address]:
                 del self._addresses[address]
@@ -133,3 +135,15 @@ def address_of(transport: Any) -> str:
     """Return the address of the other end, without its port."""
     name = transport.get_extra_info("peername") if transport is not None else None
     return str(name[0]) if name else "unknown"
+
+
+@lru_cache(maxsize=4_096)
+def network_of(address: str) -> str:
+    """Return whom an address is counted as: of IPv6 everybody has a network, not one address."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return address

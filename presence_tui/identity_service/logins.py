@@ -18,6 +18,7 @@ from presence_core.identity.keys import KeyFormatError, parse_peer_key, short_id
 from presence_core.identity.token import MAX_TOKEN, TokenError, parse_token
 from presence_core.model import IdentityStatus
 from presence_tui.identity_service.challenges import ChallengeError, Challenges
+from presence_tui.identity_service.guard import network_of
 from presence_tui.identity_service.limits import Limit, Limits
 from presence_tui.identity_service.providers import MAX_SUBJECT, Approved, RefusedError
 from presence_tui.identity_service.state import Login, new_token_id
@@ -97,7 +98,8 @@ class Logins:
 
     async def token(self, value: dict[str, Any], address: str) -> dict[str, Any]:
         """Answer a request for a token. Raises RefusedError, and WireError for what is none."""
-        _patience(self._failures, address, "too many failed logins from this address")
+        network = network_of(address)
+        _patience(self._failures, network, "too many failed logins from this address")
         try:
             asked = self._read(value, address)
             if asked.provider == RENEWAL:
@@ -105,7 +107,7 @@ class Logins:
             return await self._log_in(asked)
         except RefusedError as refused:
             if refused.status in (400, 401, 403):
-                self._failures.count(address, _now())
+                self._failures.count(network, _now())
             log.info("refused %s: %s", address, refused.code)
             raise
 
@@ -135,7 +137,7 @@ class Logins:
         provider = self._provider(asked.provider)
         user = (provider.user_of(asked.credential) or "")[:MAX_SUBJECT]
         if user:
-            _patience(self._guesses, user, "too many wrong passwords for this user")
+            _patience(self._guesses, user, "too many logins for this user")
             self._guesses.count(user, _now())  # before it is known, or many could try at once
         approved = await provider.authenticate(asked.provider, asked.credential)
         if user:

@@ -22,8 +22,8 @@ MAX_WORK = 8 * COST * BLOCK * LANES
 SALT_BYTES = 16
 HASH_BYTES = 32
 
-MAX_WAITING = 64
-"""Logins that wait for a core; who comes then is told to come again."""
+MAX_WAITING = 256
+"""Logins that wait for a core, half a minute for the last of them; who comes then is put off."""
 
 
 @dataclass(frozen=True, slots=True)

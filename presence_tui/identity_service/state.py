@@ -113,8 +113,8 @@ class State:
         _add_key(connection)
         _add_key(connection)
         state = cls(connection)
-        state._sign_keys(1, now)
-        state._sign_revocations(1, now)
+        state._sign_keys(now)
+        state._sign_revocations(now)
         return state
 
     def doubt(self) -> None:
@@ -152,8 +152,8 @@ class State:
                 "some of them have run out"
             )
         self._seen = None
-        signed = self._sign_keys(self._object(_KEYS)[0] + 1, now)
-        self._sign_revocations(self._object(_REVOCATIONS)[0] + 1, now)
+        signed = self._sign_keys(now)
+        self._sign_revocations(now)
         return signed
 
     def _drop_old_keys(self, now: int, *, keep: int) -> None:
@@ -178,7 +178,8 @@ class State:
         ).fetchone()
         return IssuerKey.from_private_bytes(private)
 
-    def _sign_keys(self, number: int, now: int) -> KeySet:
+    def _sign_keys(self, now: int) -> KeySet:
+        number = self._next_number(_KEYS, now)
         rows = self.connection.execute("SELECT private FROM keys ORDER BY position")
         keys = [IssuerKey.from_private_bytes(private).public_key for (private,) in rows]
         signed = sign_key_set(
@@ -186,6 +187,17 @@ class State:
         )
         self._keep(_KEYS, number, signed.raw)
         return signed
+
+    def _next_number(self, kind: str, now: int) -> int:
+        """Return the number of the next signed object: greater than any before it.
+
+        The time, unless that was used: so it also is greater than those that were signed after
+        the back-up from which this data base was restored.
+        """
+        row = self.connection.execute(
+            "SELECT number FROM objects WHERE kind = ?", (kind,)
+        ).fetchone()
+        return max(now, row[0] + 1) if row else now
 
     def _object(self, kind: str) -> tuple[int, bytes]:
         row: tuple[int, bytes] = self.connection.execute(
@@ -281,7 +293,7 @@ class State:
     def revoke_peer(self, peer_key: bytes, now: int) -> RevocationList:
         """Take back every token of a peer key, those to come too. Raises IssuerObjectError."""
         self.connection.execute("INSERT OR IGNORE INTO revoked_peers VALUES (?)", (peer_key,))
-        return self._sign_revocations(self._object(_REVOCATIONS)[0] + 1, now)
+        return self._sign_revocations(now)
 
     def revoke_token(self, token_id: bytes, now: int) -> RevocationList:
         """Take back a token, and those of the same login. Raises IssuerObjectError."""
@@ -293,10 +305,11 @@ class State:
                 (login.id, now - LEEWAY, token_id),
             ).fetchall()
         self.connection.executemany("INSERT OR IGNORE INTO revoked_tokens VALUES (?, ?)", rows)
-        return self._sign_revocations(self._object(_REVOCATIONS)[0] + 1, now)
+        return self._sign_revocations(now)
 
-    def _sign_revocations(self, number: int, now: int) -> RevocationList:
+    def _sign_revocations(self, now: int) -> RevocationList:
         """Sign the list anew, without tokens that have long run out anyway."""
+        number = self._next_number(_REVOCATIONS, now)
         self.connection.execute("DELETE FROM revoked_tokens WHERE until < ?", (now - 86_400,))
         tokens = self.connection.execute("SELECT id FROM revoked_tokens").fetchall()
         peers = self.connection.execute("SELECT peer_key FROM revoked_peers").fetchall()

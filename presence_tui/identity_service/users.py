@@ -191,7 +191,8 @@ class UsersProvider:
         del metadata
         user = (await self._users()).get(subject)
         if user is None:
-            raise RefusedError(403, "renewal_refused", "this user is no longer known; log in again")
+            message = "this user is no longer known here; ask whoever runs the service"
+            raise RefusedError(403, "renewal_refused", message)
         return Approved(user.name, dict(user.metadata))
 
     async def _users(self) -> Mapping[str, User]:

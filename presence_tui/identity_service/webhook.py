@@ -123,7 +123,7 @@ class WebhookProvider:
             message = f"the webhook did not answer within {self._seconds:g} s; try again later"
             log.warning("%s", message)
             raise RefusedError(504, "webhook_timeout", message, retry_after=30) from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise _failed(f"the webhook cannot be reached ({type(error).__name__})") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import subprocess
@@ -24,7 +25,7 @@ from tests.identity_service.webhook_process import SECRET
 from tests.support import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 PASSWORD = "correct horse battery"
 
@@ -34,6 +35,15 @@ def add_user(data: Path, name: str = "mina", metadata: Mapping[str, Any] | None 
     blank = PasswordHash(16, 1, 1, os.urandom(16), b"")
     hashed = replace(blank, hash=blank.digest(PASSWORD))
     UsersFile(data / "users").add(User(name, hashed, metadata or {"role": "medic"}))
+
+
+def add_users(data: Path, names: Iterable[str]) -> None:
+    """Add many users with one password, as whoever writes the file with a tool of their own."""
+    blank = PasswordHash(16, 1, 1, os.urandom(16), b"")
+    text = replace(blank, hash=blank.digest(PASSWORD)).text()
+    lines = [json.dumps({"user": name, "scrypt": text}) for name in names]
+    path = data / "users"
+    path.write_text(path.read_text() + "\n".join(lines) + "\n")
 
 
 def first_line(process: subprocess.Popen[bytes], log: Path | None = None) -> str:

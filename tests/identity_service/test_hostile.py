@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
+import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +190,27 @@ async def test_what_is_no_http_is_answered_or_cut_off(
     await still_answers(device)
 
 
+async def test_requests_without_end_on_one_connection_are_not_piled_up(
+    device: Device, service: ServiceProcess
+) -> None:
+    before = service.peak_memory()
+    body = json.dumps(await device.request("users", "nobody:x")).encode()
+    writer = await connect(service)
+    head = f"POST /v1/token HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)  # a quarter of a second of scrypt, and more behind it
+    many = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 20_000
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(5.0):
+            for _ in range(100):
+                writer.write(many)
+                await writer.drain()
+    writer.transport.abort()
+    assert service.peak_memory() - before < GENEROUS
+    elsewhere = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+    async with aiohttp.ClientSession(service.url, connector=elsewhere) as http:
+        await still_answers(Device(http))  # only for that address is it too much
+
+
 # -- in this process, where its times and rates can be short
 
 
@@ -251,15 +275,13 @@ async def test_who_trickles_a_body_is_told(here: IdentityService) -> None:
         (Limits(requests=Rate(0.01, 6)), "this address"),
         (Limits(failures=Rate(0.01, 3)), "failed logins"),
         (Limits(tokens=Rate(0.01, 3)), "this peer key"),
-        (Limits(guesses=Rate(0.01, 3)), "wrong passwords"),
+        (Limits(guesses=Rate(0.01, 3)), "for this user"),
     ],
     ids=["requests", "failures", "tokens", "guesses"],
 )
 async def test_who_asks_too_often_is_told_to_wait(
     config: ServiceConfig, limits: Limits, what: str
 ) -> None:
-    from dataclasses import replace
-
     async with (
         IdentityService(replace(config, limits=limits)) as running,
         aiohttp.ClientSession(running.url) as http,
@@ -277,8 +299,6 @@ async def test_who_asks_too_often_is_told_to_wait(
 
 
 async def test_right_passwords_are_not_counted_as_guesses(config: ServiceConfig) -> None:
-    from dataclasses import replace
-
     limits = Limits(guesses=Rate(0.001, 2))
     async with (
         IdentityService(replace(config, limits=limits)) as running,

@@ -16,6 +16,7 @@ from presence_core.identity.keyfile import HomeError
 from presence_tui.identity_service import challenges, limits
 from presence_tui.identity_service.challenges import ChallengeError, Challenges
 from presence_tui.identity_service.commits import Commits
+from presence_tui.identity_service.guard import network_of
 from presence_tui.identity_service.limits import Limit, Rate
 from presence_tui.identity_service.passwords import PasswordHash, PasswordThreads
 from presence_tui.identity_service.providers import RefusedError
@@ -94,6 +95,21 @@ def test_who_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(limit._left) == 5
     assert limit.wait("a", 0.0) == 0
     assert limit.wait("b", 0.0) > 0
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8::7", "2001:db8::/64"),
+        ("2001:db8::ffff:1", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_a_network_counts_as_one(address: str, network: str) -> None:
+    assert network_of(address) == network
 
 
 # -- passwords and users
@@ -292,5 +308,5 @@ async def test_a_disk_that_fails_is_said_to_all_who_wait(tmp_path: Path) -> None
         assert isinstance(outcome, sqlite3.OperationalError)
         assert "full" in str(outcome)
     assert not await commits.do(lambda state: state.is_revoked(b"p" * 32))
-    assert (await commits.do(lambda state: state.key_set())).number == 1
+    assert await commits.do(lambda state: state.key_set().keys)
     await commits.close()

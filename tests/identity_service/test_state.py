@@ -286,3 +286,42 @@ def test_what_ran_out_is_forgotten(tmp_path: Path) -> None:
     assert state.login_of(old.token_id) is None
     assert state.login_of(new.token_id) == new.login
     state.close()
+
+
+# -- back-ups
+
+
+def test_after_a_back_up_is_restored_what_it_signs_is_newer_than_all_before(
+    tmp_path: Path,
+) -> None:
+    state = create(tmp_path / "now")
+    backup = sqlite3.connect(tmp_path / "copy")
+    state.connection.backup(backup)
+    backup.close()
+    others = Issuers()
+    others.trust(state.key_set())
+    issue(state)
+    for number in range(5):
+        assert others.take(rotate(state, NOW + number).raw)[0] is Taken.NEWS
+        with transaction(state.connection):
+            state.revoke_peer(OTHER, NOW + number)
+    assert others.take(state.revocations().raw)[0] is Taken.NEWS
+    state.close()
+    (tmp_path / "restored").mkdir(mode=0o700)
+    (tmp_path / "copy").rename(tmp_path / "restored" / DATABASE_FILE)
+    (tmp_path / "restored" / DATABASE_FILE).chmod(0o600)
+    again = State.open_or_create(tmp_path / "restored", "team", "x", NOW + 60)
+    with transaction(again.connection):
+        again.revoke_peer(PEER, NOW + 60)
+    assert others.take(again.revocations().raw) == (Taken.NEWS, "")
+    assert others.take(rotate(again, NOW + 61).raw) == (Taken.NEWS, "")
+    issued = issue(again, peer_key=OTHER)
+    assert status(others, issued.token, peer=OTHER) is IdentityStatus.VERIFIED
+    again.close()
+
+
+def test_a_clock_that_was_set_back_takes_no_number_twice(tmp_path: Path) -> None:
+    state = create(tmp_path)
+    numbers = [rotate(state, NOW - 1_000 * step).number for step in range(5)]
+    assert numbers == [NOW + 1, NOW + 2, NOW + 3, NOW + 4, NOW + 5]
+    state.close()

@@ -85,7 +85,8 @@ class Link:
 class MeshGraph:
     """What is drawn: this device first, then the nearest.
 
-    ``way``: keys from here to the peer in focus, both included; empty when no way is known.
+    ``way``: keys from here to the peer in focus, both included; empty when no way is known, or it
+    is longer than the picture has nodes.
     ``more_gone`` and ``more_links``: how many lost and left peers, and lines between the nodes
     that are drawn, had no room.
     """
@@ -158,6 +159,8 @@ class _Drawing:
 
     def made(self, max_nodes: int | None, max_links: int | None) -> MeshGraph:
         way = self._way()
+        if max_nodes is not None and len(way) > max_nodes:
+            way = []
         gone = [] if self._direct_only else self._gone()
         room = len(gone)
         if max_nodes is not None:
@@ -290,16 +293,17 @@ class _Drawing:
     def _links(self, drawn: Sequence[str], way: Sequence[str]) -> Iterator[Link]:
         """Return the lines between nodes, the most telling first."""
         nodes = frozenset(drawn)
+        steps = {_pair(*step) for step in pairwise(way)}
         between: dict[tuple[str, str], dict[str, bool]] = {}
         for key in drawn:
             for other, link in self._others(key):
-                if other not in nodes or (self._direct_only and self._own not in (key, other)):
+                pair = _pair(key, other)
+                wanted = not self._direct_only or self._own in pair or pair in steps
+                if other not in nodes or not wanted:
                     continue
-                types = between.setdefault(_pair(key, other), {})
+                types = between.setdefault(pair, {})
                 types[link.type] = types.get(link.type, False) or link.confirmed
-        pairs = list(between)
-        steps = {_pair(*step) for step in pairwise(way)}
-        pairs.sort(key=lambda pair: self._weight(pair, between[pair].values(), steps))
+        pairs = sorted(between, key=lambda pair: self._weight(pair, between[pair].values(), steps))
         for pair in pairs:
             kinds = sorted(
                 between[pair].items(), key=lambda kind: (not kind[1], type_rank(kind[0]))

@@ -278,14 +278,19 @@ class _Drawing:
         return way[::-1]
 
     def _behind(self, drawn: frozenset[str]) -> dict[str, int]:
-        """Count those who are not drawn at the last node on their ways."""
+        """Count those who are not drawn at the last node on one of their ways."""
+        rings = self._rings
+        at = {key: key for key in drawn}
         counts: dict[str, int] = {}
-        seen_at: dict[str, str] = {}
-        for key in sorted(self._rings.keys() - drawn, key=self._rings.__getitem__):
-            parent = self._parent(key)
-            at = self._own if parent is None else seen_at.get(parent, parent)
-            seen_at[key] = at
-            counts[at] = counts.get(at, 0) + 1
+        for key in sorted(rings.keys() - drawn, key=rings.__getitem__):
+            nearer, found = rings[key] - 1, self._own
+            for link in self._peers[key].connections:  # of thousands: the first way will do
+                other = link.peer2 if link.peer1 == key else link.peer1
+                if rings.get(other) == nearer and (link.confirmed or self._blind):
+                    found = at.get(other, found)
+                    break
+            at[key] = found
+            counts[found] = counts.get(found, 0) + 1
         return counts
 
     # -- links

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from presence_core.model import Peer, PresenceGraph
 
 _MANY = 500
-"""From so many peers on, changes are drawn once a second at most: to count who is behind whom
-takes a look at everybody."""
+"""From so many peers on, to count who is behind whom takes longer than a key may wait for it."""
 
-_MANY_SECONDS = 1.0
+_CHANGES_SECONDS, _MOVES_SECONDS = 1.0, 0.15
+"""How long changes of so many, and moves of the selection elsewhere, wait for others to come."""
 
 
 class MeshGraphView(Widget, can_focus=True):
@@ -106,6 +106,7 @@ only the neighbours.
         self._drawn: tuple[object, ...] = ()
         self._strips: list[Strip] = []
         self._wait: Timer | None = None
+        self._wait_seconds = 0.0
         self._styles: dict[tuple[Ink, bool, bool], Style] = {}
 
     # -- what it is told
@@ -120,8 +121,13 @@ only the neighbours.
             and before.local_peer is graph.local_peer
             and before.view.state is graph.view.state
         )
-        if moved or not same:
-            self._look(at_once=moved or len(graph.remote_peers) < _MANY)
+        if len(graph.remote_peers) < _MANY or (moved and self.has_focus):
+            if moved or not same:
+                self._take()
+        elif moved:
+            self._take_in(_MOVES_SECONDS)
+        elif not same:
+            self._take_in(_CHANGES_SECONDS)
 
     @property
     def drawing(self) -> Drawing:
@@ -135,12 +141,13 @@ only the neighbours.
 
     # -- from the graph to the picture
 
-    def _look(self, *, at_once: bool) -> None:
-        """Look at the graph now, or in a moment together with what comes until then."""
-        if at_once:
-            self._take()
-        elif self._wait is None:
-            self._wait = self.set_timer(_MANY_SECONDS, self._take)
+    def _take_in(self, seconds: float) -> None:
+        """Take the graph in a moment, together with what comes until then."""
+        if self._wait is not None and seconds >= self._wait_seconds:
+            return
+        if self._wait is not None:
+            self._wait.stop()
+        self._wait, self._wait_seconds = self.set_timer(seconds, self._take), seconds
 
     def _take(self) -> None:
         if self._wait is not None:

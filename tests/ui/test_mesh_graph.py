@@ -167,16 +167,38 @@ async def test_a_big_mesh_is_summarised_and_followed() -> None:
         assert "behind" in screen_text(shown.view)
 
 
-async def test_changes_of_a_very_big_mesh_are_drawn_together() -> None:
+def crowd() -> PresenceGraph:
     members = [canned.Member(n, f"peer-{n}") for n in range(1, 601)]
     links = [canned.Link(0 if n < 9 else n % 8 + 1, n) for n in range(1, 601)]
-    async with graph_of(canned.make_graph(members, links)) as shown:
+    return canned.make_graph(members, links)
+
+
+async def test_changes_and_moves_in_a_very_big_mesh_are_followed() -> None:
+    async with graph_of(crowd()) as shown:
+        await shown.pilot.press("1", *["down"] * 4)
+        peer = shown.table.selected
+        assert peer is not None
+        await until(shown.pilot, lambda: peer.peer_key in _way(shown))
+        shown.source.change(1, device_name="renamed")
+        await until(shown.pilot, lambda: "renamed" in screen_text(shown.view))
+
+
+async def test_changes_and_moves_in_a_very_big_mesh_are_drawn_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They wait; what the person does in the graph itself is answered at once."""
+    monkeypatch.setattr("presence_tui.widgets.mesh_graph._CHANGES_SECONDS", 3_600.0)
+    monkeypatch.setattr("presence_tui.widgets.mesh_graph._MOVES_SECONDS", 1_800.0)
+    async with graph_of(crowd()) as shown:
         first = shown.view.drawing
+        await shown.pilot.press("1", *["down"] * 4)
         for number in range(5):
             shown.source.change(1, device_name=f"renamed-{number}")
             await shown.pilot.pause()
         assert shown.view.drawing is first
-        await until(shown.pilot, lambda: "renamed-4" in screen_text(shown.view))
+        await shown.pilot.press("7", "left")
+        await shown.pilot.pause()
+        assert "renamed-4" in screen_text(shown.view)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)])
@@ -248,3 +270,7 @@ async def test_other_colours_are_drawn_anew() -> None:
         await shown.pilot.press("t")
         await shown.pilot.pause()
         assert colours() != dark
+
+
+def _way(shown: Shown) -> tuple[str, ...]:
+    return shown.view.mesh.way if shown.view.mesh is not None else ()

@@ -14,6 +14,7 @@ from presence_tui.screens.main import PANES, MainScreen
 from presence_tui.themes import DARK, LIGHT, THEMES
 from presence_tui.viewmodel.rows import SORTS, Show
 from presence_tui.widgets.local_peer import LocalPeerPane
+from presence_tui.widgets.mesh_graph import MeshGraphView
 from presence_tui.widgets.peer_key import PeerKeyPane
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ class PresenceApp(App[int]):
         yield SystemCommand("Reverse the order", "of the table", main.action_reverse)
         yield SystemCommand("Zoom", "this pane over the whole screen, or back", main.action_zoom)
         yield SystemCommand("Search", "in names, keys, states, metadata", main.action_search)
+        graph = main.query_one(MeshGraphView)
+        yield SystemCommand("Neighbours only", "in the graph, or all", graph.action_direct_only)
         key = main.query_one(PeerKeyPane)
         yield SystemCommand("Copy peer key", "of the selected peer", key.action_copy_key)
         yield SystemCommand("QR code", "show or hide it", key.action_toggle_qr)

@@ -47,6 +47,7 @@ PICTURES = (
     Picture("main-120x36", canned.team, (120, 36)),
     Picture("main-80x24", canned.team, (80, 24)),
     Picture("main-200x60", canned.team, (200, 60)),
+    Picture("graph-120x36", canned.many, (120, 36), ("7", "z")),
     Picture("links-120x36", canned.team, (120, 36), ("down", "down", "6")),
     Picture("key-120x36", canned.team, (120, 36), ("down", "3")),
     Picture("editor-120x36", canned.team, (120, 36), ("4",)),

@@ -98,16 +98,16 @@ def draw(
     height: int,
     *,
     focus: str | None = None,
-    plain: bool = False,
+    ascii_only: bool = False,
 ) -> Drawing:
     """Return the picture of a graph in so many cells.
 
-    ``focus``: the key of the node that stands out. ``plain``: ASCII characters only. An empty
-    drawing when there is no room for any.
+    ``focus``: the key of the node that stands out. An empty drawing when there is no
+    room for any.
     """
     if width < _LEAST[0] or height < _LEAST[1]:
         return Drawing()
-    return _Picture(mesh, layout, width, height, focus=focus, plain=plain).drawn()
+    return _Picture(mesh, layout, width, height, focus=focus, ascii_only=ascii_only).drawn()
 
 
 class _Picture:
@@ -121,15 +121,15 @@ class _Picture:
         height: int,
         *,
         focus: str | None,
-        plain: bool,
+        ascii_only: bool,
     ) -> None:
         self._mesh = mesh
         self._layout = layout
         self._focus = focus
-        self._plain = plain
-        self._canvas = (PlainCanvas if plain else Canvas)(width, height)
+        self._plain = ascii_only
+        self._canvas = (PlainCanvas if ascii_only else Canvas)(width, height)
         self._way = set(mesh.way)
-        legend = _legend(mesh, plain=plain)
+        legend = _legend(mesh, ascii_only=ascii_only)
         roomy = width >= _LEGEND_FROM[0] and height >= _LEGEND_FROM[1]
         self._legend = _in_rows(legend, width)[: 2 if roomy else 0]
         self._height = height - len(self._legend)
@@ -301,7 +301,7 @@ class _Entry:
         return cell_len(self.words) + (0 if self.stroke is None else _SAMPLE + 1)
 
 
-def _legend(mesh: MeshGraph, *, plain: bool) -> list[_Entry]:
+def _legend(mesh: MeshGraph, *, ascii_only: bool) -> list[_Entry]:
     """Return samples of the lines that are drawn, and what is not drawn in numbers."""
     entries: list[_Entry] = []
     for kind in sorted({link.type for link in mesh.links if link.confirmed}, key=type_rank):
@@ -318,7 +318,7 @@ def _legend(mesh: MeshGraph, *, plain: bool) -> list[_Entry]:
     ]
     if mesh.direct_only:
         entries.insert(0, _Entry("direct only"))
-    between = ", " if plain else " · "
+    between = ", " if ascii_only else " · "
     if any(numbers):
         entries.append(_Entry(between.join(filter(None, numbers))))
     return entries

@@ -30,7 +30,9 @@ MAX_NODES = 60
 MAX_LINKS = 200
 """Lines of a picture. Those of the ways are drawn first, and what is left out is counted."""
 
-_MAX_GONE = 12
+_GONE_PART = 5
+"""One node of so many is kept for who is out of reach, however many are here."""
+
 _LANES = 3
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TYPES = tuple(LINKS)
@@ -165,7 +167,7 @@ class _Drawing:
         room = len(gone)
         if max_nodes is not None:
             free = max_nodes - min(max_nodes, len(self._rings))
-            room = min(room, max(free, _MAX_GONE))  # the lost are what people look for
+            room = min(room, max(free, max_nodes // _GONE_PART))  # who is looked for most
         near = self._nearest(way, None if max_nodes is None else max_nodes - room)
         drawn = [*near, *gone[:room]]
         behind = self._behind(frozenset(drawn))

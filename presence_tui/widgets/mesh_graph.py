@@ -33,7 +33,7 @@ _CHANGES_SECONDS, _MOVES_SECONDS = 1.0, 0.15
 class MeshGraphView(Widget, can_focus=True):
     """Draws the mesh around this device. Feed it with :meth:`show`; it selects nothing itself.
 
-    ``plain``: ASCII characters only.
+    ``ascii_only`` keeps to ASCII characters; it may be set at any time.
     """
 
     @dataclass
@@ -94,9 +94,9 @@ only the neighbours.
     }
     """
 
-    def __init__(self, *, plain: bool = False, id: str | None = None) -> None:
+    def __init__(self, *, ascii_only: bool = False, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._plain = plain
+        self._ascii_only = ascii_only
         self._graph: PresenceGraph | None = None
         self._focus: str | None = None
         self._direct_only = False
@@ -139,6 +139,16 @@ only the neighbours.
         """The graph that is drawn."""
         return self._mesh
 
+    @property
+    def ascii_only(self) -> bool:
+        """Whether only ASCII characters are used."""
+        return self._ascii_only
+
+    @ascii_only.setter
+    def ascii_only(self, value: bool) -> None:
+        self._ascii_only = value
+        self._draw()
+
     # -- from the graph to the picture
 
     def _take_in(self, seconds: float) -> None:
@@ -171,12 +181,12 @@ only the neighbours.
 
     def _draw(self) -> None:
         mesh, layout, size = self._mesh, self._layout, self.size
-        drawn = (mesh, layout, size, self._focus)
+        drawn = (mesh, layout, size, self._focus, self._ascii_only)
         if mesh is None or layout is None or drawn == self._drawn:
             return
         self._drawn = drawn
         self._drawing = draw(
-            mesh, layout, size.width, size.height, focus=self._focus, plain=self._plain
+            mesh, layout, size.width, size.height, focus=self._focus, ascii_only=self._ascii_only
         )
         self._strips = []
         self.refresh()

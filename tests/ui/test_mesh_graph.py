@@ -232,7 +232,7 @@ async def test_details_of_the_peer_in_focus() -> None:
 
 async def test_nothing_that_a_peer_says_gets_through() -> None:
     for plain in (False, True):
-        view = MeshGraphView(plain=plain)
+        view = MeshGraphView(ascii_only=plain)
         app = Host(view)
         async with app.run_test(size=(100, 30)) as pilot:
             graph = canned.hostile()
@@ -242,6 +242,14 @@ async def test_nothing_that_a_peer_says_gets_through() -> None:
             assert canned.HARMLESS[:12] in text
             assert all(char.isprintable() or char == "\n" for char in text)
             assert not plain or text.isascii()
+
+
+async def test_ascii_can_be_chosen_while_it_is_shown() -> None:
+    async with graph_of(canned.many(12)) as shown:
+        assert not screen_text(shown.view).isascii()
+        shown.view.ascii_only = True
+        await shown.pilot.pause()
+        assert screen_text(shown.view).isascii()
 
 
 async def test_without_peers_there_is_this_device() -> None:

@@ -49,7 +49,7 @@ def two(kind: str, *, confirmed: bool = True, **more: object) -> MeshGraph:
 def test_a_picture_fills_its_cells_and_not_one_more(
     graph: MeshGraph, width: int, height: int, plain: bool
 ) -> None:
-    drawing = drawn(graph, width, height, plain=plain, focus=graph.nodes[-1].key)
+    drawing = drawn(graph, width, height, ascii_only=plain, focus=graph.nodes[-1].key)
     if not drawing.rows:
         assert width < 12 or height < 5
         return
@@ -118,7 +118,7 @@ def test_a_type_of_links_is_told_by_the_line_alone() -> None:
     for plain in (False, True):
         for kind in (*STROKES, "Unknown-77"):
             for confirmed in (True, False):
-                rows = text_of(drawn(two(kind, confirmed=confirmed), 60, 20, plain=plain))[:-1]
+                rows = text_of(drawn(two(kind, confirmed=confirmed), 60, 20, ascii_only=plain))[:-1]
                 pictures[plain, kind if confirmed else "one-sided", kind] = tuple(rows)
         confirmed_ones = [p for (of, said, _), p in pictures.items() if of is plain]
         assert len(set(confirmed_ones)) >= len(STROKES) + 2
@@ -176,7 +176,7 @@ def test_every_standing_has_a_sign_of_its_own() -> None:
         for standing in (Standing.ONLINE, Standing.LAST_KNOWN, Standing.LOST, Standing.LEFT):
             graph = two("LAN")
             nodes = graph.nodes[0], replace(graph.nodes[1], standing=standing)
-            drawing = drawn(replace(graph, nodes=nodes), plain=plain)
+            drawing = drawn(replace(graph, nodes=nodes), ascii_only=plain)
             x, y = drawing.nodes[key(1)]
             signs.add(text_of(drawing)[y][x])
             x, y = drawing.nodes[key(0)]

@@ -122,6 +122,12 @@ class PresenceApp(App[int]):
         editor = main.query_one(LocalPeerPane).editor
         yield SystemCommand("Save metadata", "publish what is edited", editor.action_save)
         yield SystemCommand("Revert metadata", "to what is published", editor.action_revert)
+        yield SystemCommand("Metadata as a form", "or as JSON again", editor.action_form)
+        yield SystemCommand(
+            "Difference", "what saving changes for others", editor.action_difference
+        )
+        yield SystemCommand("Edit elsewhere", "the metadata in $EDITOR", editor.action_elsewhere)
+        yield SystemCommand("Template", "team, role and location", editor.action_template)
         yield SystemCommand("Theme", "light or dark", self.action_toggle_theme)
         yield SystemCommand("Help", "every key and sign", self.action_help)
         yield SystemCommand("Quit", "leave the mesh", self.action_quit)

@@ -51,6 +51,7 @@ PICTURES = (
     Picture("links-120x36", canned.team, (120, 36), ("down", "down", "6")),
     Picture("key-120x36", canned.team, (120, 36), ("down", "3")),
     Picture("editor-120x36", canned.team, (120, 36), ("4",)),
+    Picture("form-80x24", canned.team, (80, 24), ("4", "f2", "m", "delete", "f3")),
     Picture("conditions-80x24", canned.blind, (80, 24), ("5",)),
     Picture("blind-80x24", canned.blind, (80, 24)),
     Picture("light-120x36", canned.team, (120, 36), ("t",)),

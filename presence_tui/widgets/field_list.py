@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -52,6 +53,7 @@ class FieldList(ScrollView, can_focus=True):
         overflow-x: hidden;
         overflow-y: auto;
         scrollbar-size: 0 1;
+        scrollbar-gutter: stable;
         & .fields--name { color: $text-primary; }
         & .fields--kind { color: $text-muted; }
         & .fields--value { color: $foreground; }
@@ -117,8 +119,8 @@ class FieldList(ScrollView, can_focus=True):
         at, width, base = y + self.scroll_offset.y, self.size.width, self.rich_style
         if at >= len(self._fields):
             words = f"  {self._empty}" if not at else ""
-            quiet = self.get_component_rich_style("fields--quiet", partial=True)
-            return Strip([Segment(words, quiet)]).adjust_cell_length(width).apply_style(base)
+            segment = Segment(words, self._ink("fields--quiet"))
+            return Strip([segment]).adjust_cell_length(width).apply_style(base)
         field, chosen = self._fields[at], at == self._chosen
         least, most = _NAME_WIDTHS
         names = max(cell_len(one.name) for one in self._fields)
@@ -131,11 +133,14 @@ class FieldList(ScrollView, can_focus=True):
             (f"{fit(field.kind.value, _KIND_WIDTH)} ", "fields--kind"),
             (fit(field.shown, room) if room else "", value),
         )
-        segments = [
-            Segment(text, self.get_component_rich_style(name, partial=True)) for text, name in parts
-        ]
-        under = base
+        segments = [Segment(text, self._ink(name)) for text, name in parts]
         if chosen:
             cursor = "fields--cursor" if self.has_focus else "fields--cursor-blurred"
-            under = base + self.get_component_rich_style(cursor, partial=True)
-        return Strip(segments).adjust_cell_length(width).apply_style(under)
+            base += Style(
+                bgcolor=self.get_component_rich_style(cursor).bgcolor, bold=self.has_focus
+            )
+        return Strip(segments).adjust_cell_length(width).apply_style(base)
+
+    def _ink(self, name: str) -> Style:
+        """Return a style without its background: that of the row lies under it."""
+        return Style(color=self.get_component_rich_style(name).color)

@@ -25,6 +25,7 @@ from presence_tui.viewmodel.editor import (
     published_page,
     state_line,
 )
+from presence_tui.viewmodel.fields import with_template
 from presence_tui.viewmodel.page import BLANK, Tone
 from presence_tui.widgets.draft_file import DraftFile
 from presence_tui.widgets.external_editor import ExternalEditorError, edit_elsewhere
@@ -97,7 +98,9 @@ class MetadataEditor(Vertical):
         }
         &.-wide.-unsent #metadata-published, &.-difference #metadata-published { display: block; }
         &.-difference #metadata-body { layout: vertical; }
+        &.-difference #metadata-published { margin-left: 0; }
         &.-difference.-wide #metadata-body { layout: horizontal; }
+        &.-difference.-wide #metadata-published { margin-left: 1; }
         & Button { min-width: 0; width: auto; margin-left: 1; }
         & #metadata-details { height: auto; max-height: 6; }
     }
@@ -234,6 +237,13 @@ class MetadataEditor(Vertical):
         self._check_now()
         self.toggle_class("-difference")
         self._refresh_status()
+
+    def action_template(self) -> None:
+        """Add the keys that most teams use, where they are missing."""
+        self._check_now()
+        value = self._editing.last_check.value
+        if value is not None:
+            self._change_text(metadata_text(with_template(value)))
 
     @work(exclusive=True, group="elsewhere", exit_on_error=False)
     async def action_elsewhere(self) -> None:

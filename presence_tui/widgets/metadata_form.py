@@ -122,9 +122,9 @@ class MetadataForm(Vertical):
     def show(self, metadata: Mapping[str, Any] | None) -> None:
         """Show metadata; None: the text is no JSON object, so there are no fields."""
         self._metadata = metadata
-        empty = "no keys yet: a adds one, m team, role and location"
+        empty = "no keys yet: a adds one, m the usual"
         if metadata is None:
-            empty = "the text is not valid: mend it as JSON (f2)"
+            empty = "the text is not valid: mend it (f2)"
         choose, self._choose = self._choose, None
         self._list.show(fields_of(metadata or {}), empty=empty, choose=choose)
 

@@ -110,6 +110,13 @@ def test_editor_with_an_error(snap_compare: Any, size: str) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_metadata_as_a_form(snap_compare: Any, size: str) -> None:
+    app = app_of(canned.team())
+    keys = ("4", "f2", "m", "delete", "f3", "a", "r")
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=pressing(*keys))
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_help(snap_compare: Any, size: str) -> None:
     app = app_of(canned.team())
     assert snap_compare(app, terminal_size=SIZES[size], run_before=pressing("question_mark"))

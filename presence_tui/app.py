@@ -14,6 +14,7 @@ from presence_tui.screens.main import PANES, MainScreen
 from presence_tui.themes import DARK, LIGHT, THEMES
 from presence_tui.viewmodel.rows import SORTS, Show
 from presence_tui.widgets.local_peer import LocalPeerPane
+from presence_tui.widgets.mesh_graph import MeshGraphView
 from presence_tui.widgets.peer_key import PeerKeyPane
 
 if TYPE_CHECKING:
@@ -113,12 +114,20 @@ class PresenceApp(App[int]):
         yield SystemCommand("Reverse the order", "of the table", main.action_reverse)
         yield SystemCommand("Zoom", "this pane over the whole screen, or back", main.action_zoom)
         yield SystemCommand("Search", "in names, keys, states, metadata", main.action_search)
+        graph = main.query_one(MeshGraphView)
+        yield SystemCommand("Neighbours only", "in the graph, or all", graph.action_direct_only)
         key = main.query_one(PeerKeyPane)
         yield SystemCommand("Copy peer key", "of the selected peer", key.action_copy_key)
         yield SystemCommand("QR code", "show or hide it", key.action_toggle_qr)
         editor = main.query_one(LocalPeerPane).editor
         yield SystemCommand("Save metadata", "publish what is edited", editor.action_save)
         yield SystemCommand("Revert metadata", "to what is published", editor.action_revert)
+        yield SystemCommand("Metadata as a form", "or as JSON again", editor.action_form)
+        yield SystemCommand(
+            "Difference", "what saving changes for others", editor.action_difference
+        )
+        yield SystemCommand("Edit elsewhere", "the metadata in $EDITOR", editor.action_elsewhere)
+        yield SystemCommand("Template", "team, role and location", editor.action_template)
         yield SystemCommand("Theme", "light or dark", self.action_toggle_theme)
         yield SystemCommand("Help", "every key and sign", self.action_help)
         yield SystemCommand("Quit", "leave the mesh", self.action_quit)

@@ -11,7 +11,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Everywhere",
         (
-            ("1 2 3 4 5 6", "peers, identity, key, this device, conditions, links"),
+            ("1 2 3 4 5 6 7", "peers, identity, key, this device, conditions, links, graph"),
             ("tab shift+tab", "next pane, pane before"),
             ("z", "this pane over the whole screen, or back"),
             ("esc", "one step back: to the table, to all peers"),
@@ -44,6 +44,14 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "Graph",
+        (
+            ("← → ↑ ↓", "choose the nearest peer in that direction; so does a click"),
+            ("enter", "to the details of the peer; so does a double click"),
+            ("d", "neighbours only, or everybody"),
+        ),
+    ),
+    (
         "Key",
         (
             ("c", "copy the full key"),
@@ -55,7 +63,20 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("ctrl+s", "publish the metadata"),
             ("ctrl+r", "return to what is published"),
-            ("ctrl+z", "undo"),
+            ("ctrl+z ctrl+y", "undo; make it again"),
+            ("f2", "as a form, one line a key; again: as JSON"),
+            ("f3", "show what saving changes for others, or hide it"),
+            ("f4", "edit the text in $VISUAL or $EDITOR"),
+        ),
+    ),
+    (
+        "This device, as a form",
+        (
+            ("enter", "another value; yes and no just change places"),
+            ("a n", "add a key; another name for it"),
+            ("y", "another type: text, number, yes/no, nothing"),
+            ("delete", "remove the key"),
+            ("m", "add team, role and location, where they are missing"),
         ),
     ),
 )

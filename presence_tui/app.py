@@ -13,8 +13,8 @@ from presence_tui.screens.help import HelpScreen
 from presence_tui.screens.main import PANES, MainScreen
 from presence_tui.themes import DARK, LIGHT, THEMES
 from presence_tui.viewmodel.rows import SORTS, Show
+from presence_tui.viewmodel.trust import DECISIONS
 from presence_tui.widgets.local_peer import LocalPeerPane
-from presence_tui.widgets.peer_key import PeerKeyPane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,7 +40,11 @@ class PresenceApp(App[int]):
 
     TITLE = "presence-tui"
     ENABLE_COMMAND_PALETTE = True
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["screens/main.tcss", "screens/help.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        "screens/main.tcss",
+        "screens/help.tcss",
+        "screens/confirm.tcss",
+    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", id="app.help"),
         Binding("f1", "help", "Help", id="app.help-anywhere"),
@@ -113,9 +117,12 @@ class PresenceApp(App[int]):
         yield SystemCommand("Reverse the order", "of the table", main.action_reverse)
         yield SystemCommand("Zoom", "this pane over the whole screen, or back", main.action_zoom)
         yield SystemCommand("Search", "in names, keys, states, metadata", main.action_search)
-        key = main.query_one(PeerKeyPane)
-        yield SystemCommand("Copy peer key", "of the selected peer", key.action_copy_key)
-        yield SystemCommand("QR code", "show or hide it", key.action_toggle_qr)
+        yield SystemCommand("Copy peer key", "of the selected peer", main.key_pane.action_copy_key)
+        yield SystemCommand("QR code", "show or hide it", main.key_pane.action_toggle_qr)
+        for decision, meaning in DECISIONS.items():
+            yield SystemCommand(
+                f"{decision.title()} peer", meaning, lambda d=decision: main.decide(d)
+            )
         editor = main.query_one(LocalPeerPane).editor
         yield SystemCommand("Save metadata", "publish what is edited", editor.action_save)
         yield SystemCommand("Revert metadata", "to what is published", editor.action_revert)

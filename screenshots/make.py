@@ -48,6 +48,8 @@ PICTURES = (
     Picture("main-80x24", canned.team, (80, 24)),
     Picture("main-200x60", canned.team, (200, 60)),
     Picture("links-120x36", canned.team, (120, 36), ("down", "down", "6")),
+    Picture("identity-120x36", canned.statuses, (120, 36), ("end", "up", "up", "2")),
+    Picture("verify-80x24", canned.statuses, (80, 24), ("end", "up", "up", "3", "v")),
     Picture("key-120x36", canned.team, (120, 36), ("down", "3")),
     Picture("editor-120x36", canned.team, (120, 36), ("4",)),
     Picture("conditions-80x24", canned.blind, (80, 24), ("5",)),

@@ -11,6 +11,7 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Input
 
+from presence_tui.screens.trust import decide
 from presence_tui.viewmodel.rows import SORTS, Show
 from presence_tui.viewmodel.table import asked_words
 from presence_tui.widgets.bars import KeyHints, PaneBar
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.widget import Widget
 
-    from presence_core.model import PresenceGraph
+    from presence_core.model import Peer, PresenceGraph
     from presence_tui.source import PresenceSource
+    from presence_tui.viewmodel.trust import Decision
 
 PANES = (
     ("peers", "Peers"),
@@ -111,6 +113,13 @@ class MainScreen(Screen[None]):
     def table(self) -> PeerTable:
         """The remote peer table."""
         return self.query_one(PeerTable)
+
+    @property
+    def key_pane(self) -> PeerKeyPane:
+        """The key pane, which shows the selected peer also when it is not on the screen."""
+        pane = self.query_one(PeerKeyPane)
+        pane.show(self._graph, self.table.selected)
+        return pane
 
     # -- data comes down
 
@@ -286,6 +295,20 @@ class MainScreen(Screen[None]):
         self.sort_by(self.table.asked.sort)
 
     # -- commands go up
+
+    def decide(self, decision: Decision, peer: Peer | None = None) -> None:
+        """Ask about the key of a peer (the selected one unless given), and do as answered."""
+        about = peer if peer is not None else self.table.selected
+        self._decide(decision, about)
+
+    @on(PeerKeyPane.DecisionWanted)
+    def _decision_wanted(self, event: PeerKeyPane.DecisionWanted) -> None:
+        event.stop()
+        self._decide(event.decision, event.peer)
+
+    @work(exclusive=True, group="trust", exit_on_error=False)
+    async def _decide(self, decision: Decision, peer: Peer | None) -> None:
+        await decide(self, self._source, decision, peer)
 
     @on(LocalPeerPane.SaveRequested)
     def _save_requested(self, event: LocalPeerPane.SaveRequested) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from presence_core.model import IdentityStatus, PresenceState, ViewState
 from presence_tui.viewmodel.identity import status_words
 from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, heading, line
+from presence_tui.viewmodel.trust import BLOCKED, DECISIONS
 from presence_tui.viewmodel.words import LAST_KNOWN, LINKS, view_words
 
 KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
@@ -37,7 +38,8 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "What a search understands",
         (
             ("pump", "in names, keys, and what peers say of themselves"),
-            ("state:lost", "facts; also link:lan identity:verified trust:seen"),
+            ("state:lost", "facts; also link:lan identity:expired trust:blocked"),
+            ("warning", "peers whose name or subject was met under another key"),
             ("hops:>1", "how far away: also hops:2 hops:<=3; direct for neighbours"),
             ("role:medic", "a key and a value of the metadata"),
             ("!role:medic", "everybody else; all words must fit"),
@@ -48,6 +50,11 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("c", "copy the full key"),
             ("r", "show or hide the QR code"),
+            *(
+                (key, f"{decision}: {DECISIONS[decision]}")
+                for key, decision in zip("vbu", DECISIONS, strict=True)
+            ),
+            ("y n", "answer what is asked before that; esc is no"),
         ),
     ),
     (
@@ -104,6 +111,16 @@ def help_page() -> Page:
         status_word = status_words(status)
         text = f"{status_word.symbol} {status_word.word}"
         lines.append(_row(Span(text.ljust(24), status_word.tone), status_word.meaning, 24))
+    lines += [
+        _row(
+            Span(BLOCKED.text.ljust(24), BLOCKED.tone), "at this device, whatever a token says", 24
+        ),
+        _row(
+            Span("! before a name".ljust(24), Tone.WARNING),
+            "key warning: met before under another key",
+            24,
+        ),
+    ]
     return tuple(lines)
 
 

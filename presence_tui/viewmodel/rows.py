@@ -14,7 +14,7 @@ from operator import attrgetter, is_not
 from typing import TYPE_CHECKING, Any
 
 from presence_core.codec.text import safe_text
-from presence_core.model import IdentityStatus, Peer, PresenceState
+from presence_core.model import IdentityStatus, Peer, PresenceState, Trust
 from presence_tui.viewmodel.search import Search, search_text, understand
 from presence_tui.viewmodel.tally import Tallies
 
@@ -262,12 +262,18 @@ _PRESENCE_ORDER = {PresenceState.ONLINE: 0, PresenceState.LOST: 1, PresenceState
 _IDENTITY_ORDER = {status: -number for number, status in enumerate(IdentityStatus)}
 """The nearer to verified the earlier: what failed late in the check is better known."""
 
+
+def _sureness(peer: Peer) -> int:
+    """Return where a peer stands when sorted by identity; whoever is blocked comes last."""
+    return 1 if peer.trust is Trust.BLOCKED else _IDENTITY_ORDER[peer.identity.status]
+
+
 _VALUES: dict[str, Callable[[Row], Any]] = {
     "name": lambda row: shown_name(row.peer).casefold() or None,
     "key": lambda row: row.peer.short_id,
     "presence": lambda row: _PRESENCE_ORDER[row.peer.presence.state],
     "hops": lambda row: row.peer.presence.hops,
-    "identity": lambda row: _IDENTITY_ORDER[row.peer.identity.status],
+    "identity": lambda row: _sureness(row.peer),
     "rtt": lambda row: rtt_of(row.peer),
     "changed": lambda row: -row.changed_at.timestamp(),
 }
@@ -277,7 +283,7 @@ _SOURCES: dict[str, Callable[[Peer], object]] = {
     "key": attrgetter("short_id"),
     "presence": attrgetter("presence"),
     "hops": attrgetter("presence"),
-    "identity": attrgetter("identity"),
+    "identity": lambda peer: Trust.BLOCKED if peer.trust is Trust.BLOCKED else peer.identity,
     "rtt": attrgetter("connections"),
 }
 """The part of a peer that a value comes from: the same object, the same value."""
@@ -320,6 +326,7 @@ def _differs(old: Peer, new: Peer) -> bool:
         or old.peer_metadata_state is not new.peer_metadata_state
         or (old.identity is not new.identity and old.identity.status is not new.identity.status)
         or old.trust is not new.trust
+        or old.key_warning != new.key_warning
         or (old.connections is not new.connections and _links(old) != _links(new))
     )
 

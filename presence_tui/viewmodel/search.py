@@ -89,6 +89,7 @@ def search_text(peer: Peer, name: str) -> str:
         *(f"via:{key}" for key in presence.via[:_SEARCHED_WAYS]),
         f"identity:{peer.identity.status}",
         f"trust:{peer.trust}",
+        "" if peer.key_warning is None else f"warning:{peer.key_warning}",
         f"os:{peer.os}",
         f"version:{peer.version}",
         *(f"link:{c.type}" for c in peer.connections),

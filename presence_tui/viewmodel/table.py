@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, set_cell_size
 
 from presence_core.codec.text import safe_text
-from presence_core.model import ViewState
+from presence_core.model import Trust, ViewState
 from presence_tui.viewmodel.identity import status_words
 from presence_tui.viewmodel.moments import span_words
 from presence_tui.viewmodel.page import Span, Tone
 from presence_tui.viewmodel.rows import Show, rtt_of, shown_name
+from presence_tui.viewmodel.trust import BLOCKED
 from presence_tui.viewmodel.words import LINKS_WIDTH, UNSURE, link_words, presence_words
 
 if TYPE_CHECKING:
@@ -116,8 +117,7 @@ def cell(row: Row, column: Column, context: CellContext) -> Span:
     peer = row.peer
     match column.key:
         case "name":
-            name = shown_name(peer)
-            return Span(name, Tone.STRONG) if name else Span("(no name)", Tone.DIM)
+            return name_cell(peer)
         case "key":
             return Span(safe_text(peer.short_id, limit=16), Tone.KEY)
         case "presence":
@@ -130,6 +130,8 @@ def cell(row: Row, column: Column, context: CellContext) -> Span:
         case "links":
             links = link_words(peer.connections, context.own_key)
             return Span(links) if links else Span("-", Tone.DIM)
+        case "identity" if peer.trust is Trust.BLOCKED:
+            return BLOCKED
         case "identity":
             words = status_words(peer.identity.status)
             return Span(f"{words.symbol} {_short(words.word)}", words.tone)
@@ -138,6 +140,14 @@ def cell(row: Row, column: Column, context: CellContext) -> Span:
             return Span("-", Tone.DIM) if rtt is None else Span(rtt_words(rtt))
         case _:
             return Span(since_words(row.changed_at, context.now), Tone.DIM)
+
+
+def name_cell(peer: Peer) -> Span:
+    """Return the name of a peer, with a mark before it when there is a key warning."""
+    name = shown_name(peer)
+    if peer.key_warning is not None:
+        return Span(f"! {name or '(no name)'}", Tone.WARNING)
+    return Span(name, Tone.STRONG) if name else Span("(no name)", Tone.DIM)
 
 
 def via_words(peer: Peer, names: Callable[[str], str], width: int) -> str:

@@ -9,6 +9,7 @@ from rich.style import Style
 from textual.cache import LRUCache
 from textual.strip import Strip
 
+from presence_core.model import Trust
 from presence_tui.viewmodel.page import Span, Tone
 from presence_tui.viewmodel.table import CellContext, Column, cell, columns_for, fit, title
 from presence_tui.viewmodel.words import UNSURE
@@ -88,6 +89,7 @@ class RowPainter:
         if strip is None:
             spans = [moving.get(c.key) or cell(row, c, context) for c in self._columns]
             gone = context.view in UNSURE or row.peer.presence.hops is None
+            gone = gone or row.peer.trust is Trust.BLOCKED
             under = "cursor" if focused else "cursor-blurred" if chosen else "gone" * gone
             strip = self._strips[key] = self._draw(spans, under)
         return strip

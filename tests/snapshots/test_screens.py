@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from presence_core.model import PresenceGraph
+from presence_core.model import IdentityStatus, PresenceGraph
 from presence_tui.app import PresenceApp
+from presence_tui.widgets.peer_table import PeerTable
 from tests import canned
 
 SIZES = {"80x24": (80, 24), "120x36": (120, 36), "200x60": (200, 60)}
@@ -57,6 +58,31 @@ def test_scene(snap_compare: Any, scene: str, size: str) -> None:
 def test_pane(snap_compare: Any, pane: str, size: str) -> None:
     app = app_of(canned.blind())
     assert snap_compare(app, terminal_size=SIZES[size], run_before=pressing("down", pane))
+
+
+def selecting(number: int, *keys: str) -> Callable[[Pilot[Any]], Any]:
+    async def run(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        pilot.app.screen.query_one(PeerTable).select(canned.peer_key(number))
+        await pilot.press(*keys)
+        await settle(pilot)
+
+    return run
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("status", [*IdentityStatus, "warned", "blocked", "grace"])
+def test_identity(snap_compare: Any, status: str, size: str) -> None:
+    number = [*IdentityStatus, "warned", "blocked", "grace"].index(status) + 1
+    app = app_of(canned.statuses())
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=selecting(number, "2"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("number", "key"), [(13, "v"), (1, "b"), (14, "u")])
+def test_decision(snap_compare: Any, number: int, key: str, size: str) -> None:
+    app = app_of(canned.statuses())
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=selecting(number, "3", key))
 
 
 @pytest.mark.parametrize("size", SIZES)

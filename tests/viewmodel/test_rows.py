@@ -82,6 +82,23 @@ def test_the_verified_come_first_and_the_missing_last() -> None:
     assert statuses == sorted(statuses, key=list(reversed(IdentityStatus)).index)
 
 
+def test_whoever_is_blocked_comes_after_all_others_and_at_once() -> None:
+    rows = Rows()
+    rows.ask(Query(sort="identity"))
+    graph = canned.statuses()
+    rows.take(graph.remote_peers, NOW)
+    rows.arrange(hold=False)
+    assert rows.shown[-1].peer.trust is Trust.BLOCKED
+    best = rows.shown[0].peer
+    assert best.identity.status is IdentityStatus.VERIFIED
+    peers = tuple(
+        replace(peer, trust=Trust.BLOCKED) if peer is best else peer for peer in graph.remote_peers
+    )
+    rows.take(peers, NOW)
+    rows.arrange(hold=False)
+    assert best.peer_key in {row.peer.peer_key for row in rows.shown[-2:]}
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 def test_round_trips_that_are_not_known_come_last(reverse: bool) -> None:
     rows = rows_of(canned.many().remote_peers, Query(sort="rtt", reverse=reverse))
@@ -403,3 +420,14 @@ def test_tallies_count_by_kind() -> None:
         counts.verified,
     )
     assert (tally.lost, tally.left) == (4, 2)
+
+
+def test_tallies_count_warnings_and_not_the_blocked_as_verified() -> None:
+    peers = canned.statuses().remote_peers
+    tallies = Tallies(peers)
+    assert (tallies.now.verified, tallies.now.warned) == (3, 1)
+    blocked = next(peer for peer in peers if peer.trust is Trust.BLOCKED)
+    warned = next(peer for peer in peers if peer.key_warning is not None)
+    tallies.change(blocked, replace(blocked, trust=Trust.SEEN))
+    tallies.change(warned, replace(warned, key_warning=None))
+    assert (tallies.now.verified, tallies.now.warned) == (4, 0)

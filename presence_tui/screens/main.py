@@ -20,6 +20,7 @@ from presence_tui.widgets.header_line import HeaderLine
 from presence_tui.widgets.identity import IdentityPane
 from presence_tui.widgets.links import LinksPane
 from presence_tui.widgets.local_peer import LocalPeerPane
+from presence_tui.widgets.mesh_graph import MeshGraphView
 from presence_tui.widgets.peer_key import PeerKeyPane
 from presence_tui.widgets.peer_table import PeerTable
 from presence_tui.widgets.search_line import SearchLine
@@ -44,6 +45,7 @@ PANES = (
     ("local", "This device"),
     ("conditions", "Conditions"),
     ("links", "Links"),
+    ("graph", "Graph"),
 )
 
 
@@ -74,20 +76,22 @@ class MainScreen(Screen[None]):
         self._graph = source.graph
         self._active = "peers"
         self._side = "identity"
+        self._graph_below = False
         self._zoomed = False
         self._ready = False
 
     def compose(self) -> ComposeResult:
         """Lay the panes out; which of them are shown follows from the width.
 
-        The mesh graph and the timeline of changes get frames of their own in ``main-column``,
-        under the table, and a number each in :data:`PANES`.
+        The timeline of changes gets a frame of its own in ``main-column``, under the table and
+        the mesh graph, and a number in :data:`PANES`.
         """
         yield HeaderLine(clock=self._clock, id="header")
         yield PaneBar(PANES, id="panes")
         with Horizontal(id="body"):
             with Vertical(id="main-column"):
                 yield _frame("peers", PeerTable(now=self._clock, id="peers"))
+                yield _frame("graph", MeshGraphView(id="graph"))
             with Vertical(id="side-a", classes="side-column"):
                 yield _frame("identity", IdentityPane(clock=self._clock, id="identity"))
                 yield _frame("links", LinksPane(clock=self._clock, id="links"))
@@ -142,6 +146,7 @@ class MainScreen(Screen[None]):
             self.query_one(PeerKeyPane),
             self.query_one(ConditionsPane),
             self.query_one(LinksPane),
+            self.query_one(MeshGraphView),
         ):
             if pane.parent is not None and pane.parent.display:
                 pane.show(self._graph, selected)
@@ -168,6 +173,19 @@ class MainScreen(Screen[None]):
         event.stop()
         self._show_panes()
 
+    @on(MeshGraphView.Chosen)
+    def _chosen_in_graph(self, event: MeshGraphView.Chosen) -> None:
+        event.stop()
+        table = self.table
+        if event.peer_key not in {peer.peer_key for peer in table.peers}:
+            self._show_everybody()
+        table.select(event.peer_key)
+
+    @on(MeshGraphView.Opened)
+    def _opened_in_graph(self, event: MeshGraphView.Opened) -> None:
+        event.stop()
+        self.table.action_open()
+
     # -- which panes are shown
 
     def _arrange(self) -> None:
@@ -179,7 +197,7 @@ class MainScreen(Screen[None]):
             elif wide:
                 frame.display = True
             else:
-                frame.display = pane in ("peers", self._side)
+                frame.display = pane in ("peers", "graph" if self._graph_below else self._side)
         self.set_class(self._zoomed, "-zoomed")
         for column in ("#main-column", "#side-a", "#side-b"):
             container = self.query_one(column)
@@ -196,6 +214,8 @@ class MainScreen(Screen[None]):
     def _activate(self, pane: str) -> None:
         self._active = pane
         if pane != "peers":
+            self._graph_below = pane == "graph"
+        if pane not in ("peers", "graph"):
             self._side = pane
         self._arrange()
 
@@ -241,8 +261,11 @@ class MainScreen(Screen[None]):
         elif self._active != "peers" or self.focused is not self.table:
             self.action_pane("peers")
         elif self.table.asked.narrows:
-            search.value = ""
-            self.table.ask(replace(self.table.asked, search="", show=Show.ALL))
+            self._show_everybody()
+
+    def _show_everybody(self) -> None:
+        self.query_one(SearchLine).value = ""
+        self.table.ask(replace(self.table.asked, search="", show=Show.ALL))
 
     # -- what the table shows
 

@@ -12,7 +12,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Everywhere",
         (
-            ("1 2 3 4 5 6", "peers, identity, key, this device, conditions, links"),
+            ("1 2 3 4 5 6 7", "peers, identity, key, this device, conditions, links, graph"),
             ("tab shift+tab", "next pane, pane before"),
             ("z", "this pane over the whole screen, or back"),
             ("esc", "one step back: to the table, to all peers"),
@@ -43,6 +43,14 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("hops:>1", "how far away: also hops:2 hops:<=3; direct for neighbours"),
             ("role:medic", "a key and a value of the metadata"),
             ("!role:medic", "everybody else; all words must fit"),
+        ),
+    ),
+    (
+        "Graph",
+        (
+            ("← → ↑ ↓", "choose the nearest peer in that direction; so does a click"),
+            ("enter", "to the details of the peer; so does a double click"),
+            ("d", "neighbours only, or everybody"),
         ),
     ),
     (

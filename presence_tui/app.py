@@ -13,6 +13,7 @@ from presence_tui.screens.help import HelpScreen
 from presence_tui.screens.main import PANES, MainScreen
 from presence_tui.themes import DARK, LIGHT, THEMES
 from presence_tui.viewmodel.rows import SORTS, Show
+from presence_tui.viewmodel.timeline import Topic
 from presence_tui.viewmodel.trust import DECISIONS
 from presence_tui.widgets.local_peer import LocalPeerPane
 
@@ -113,6 +114,12 @@ class PresenceApp(App[int]):
         for show in Show:
             yield SystemCommand(
                 f"Show {show} peers", "filter the table", lambda s=show: main.set_show(s)
+            )
+        for topic in (None, *Topic):
+            yield SystemCommand(
+                f"Timeline: {'everything' if topic is None else topic}",
+                "what happened",
+                lambda t=topic: main.timeline_of(t),
             )
         yield SystemCommand("Reverse the order", "of the table", main.action_reverse)
         yield SystemCommand("Zoom", "this pane over the whole screen, or back", main.action_zoom)

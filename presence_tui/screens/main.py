@@ -12,8 +12,10 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from presence_tui.screens.trust import decide
+from presence_tui.viewmodel.alarms import Alarms
 from presence_tui.viewmodel.rows import SORTS, Show
 from presence_tui.viewmodel.table import asked_words
+from presence_tui.viewmodel.timeline import Only
 from presence_tui.widgets.bars import KeyHints, PaneBar
 from presence_tui.widgets.conditions import ConditionsPane
 from presence_tui.widgets.header_line import HeaderLine
@@ -24,6 +26,7 @@ from presence_tui.widgets.mesh_graph import MeshGraphView
 from presence_tui.widgets.peer_key import PeerKeyPane
 from presence_tui.widgets.peer_table import PeerTable
 from presence_tui.widgets.search_line import SearchLine
+from presence_tui.widgets.timeline import TimelineView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +35,12 @@ if TYPE_CHECKING:
 
     from textual import events
     from textual.app import ComposeResult
+    from textual.notifications import SeverityLevel
     from textual.widget import Widget
 
     from presence_core.model import Peer, PresenceGraph
     from presence_tui.source import PresenceSource
+    from presence_tui.viewmodel.timeline import Topic
     from presence_tui.viewmodel.trust import Decision
 
 PANES = (
@@ -46,7 +51,13 @@ PANES = (
     ("conditions", "Conditions"),
     ("links", "Links"),
     ("graph", "Graph"),
+    ("timeline", "Timeline"),
 )
+BELOW = ("graph", "timeline")
+"""Panes that take the place of the side, under the table, where there is no room for all."""
+
+
+_ALARM_SECONDS = 0.5
 
 
 class MainScreen(Screen[None]):
@@ -76,22 +87,20 @@ class MainScreen(Screen[None]):
         self._graph = source.graph
         self._active = "peers"
         self._side = "identity"
-        self._graph_below = False
+        self._below: str | None = None
+        self._alarms = Alarms()
         self._zoomed = False
         self._ready = False
 
     def compose(self) -> ComposeResult:
-        """Lay the panes out; which of them are shown follows from the width.
-
-        The timeline of changes gets a frame of its own in ``main-column``, under the table and
-        the mesh graph, and a number in :data:`PANES`.
-        """
+        """Lay the panes out; which of them are shown follows from the width."""
         yield HeaderLine(clock=self._clock, id="header")
         yield PaneBar(PANES, id="panes")
         with Horizontal(id="body"):
             with Vertical(id="main-column"):
                 yield _frame("peers", PeerTable(now=self._clock, id="peers"))
                 yield _frame("graph", MeshGraphView(id="graph"))
+                yield _frame("timeline", TimelineView(clock=self._clock, id="timeline"))
             with Vertical(id="side-a", classes="side-column"):
                 yield _frame("identity", IdentityPane(clock=self._clock, id="identity"))
                 yield _frame("links", LinksPane(clock=self._clock, id="links"))
@@ -108,6 +117,7 @@ class MainScreen(Screen[None]):
         self._arrange()
         self.show(self._graph)
         self.table.focus()
+        self.set_interval(_ALARM_SECONDS, self._sound_alarms)
 
     def on_resize(self) -> None:
         """Choose the panes for the new width."""
@@ -134,7 +144,10 @@ class MainScreen(Screen[None]):
             return  # on_mount shows it
         table = self.table
         table.show(graph)
-        self.query_one(HeaderLine).show(graph, table.tally)
+        tally = table.tally
+        self.query_one(HeaderLine).show(graph, tally)
+        events = self.query_one(TimelineView).take(graph, tally.online)
+        self._alarms.hear(events, graph, self._clock())
         self._show_panes()
         self._show_notes()
 
@@ -147,6 +160,7 @@ class MainScreen(Screen[None]):
             self.query_one(ConditionsPane),
             self.query_one(LinksPane),
             self.query_one(MeshGraphView),
+            self.query_one(TimelineView),
         ):
             if pane.parent is not None and pane.parent.display:
                 pane.show(self._graph, selected)
@@ -176,10 +190,29 @@ class MainScreen(Screen[None]):
     @on(MeshGraphView.Chosen)
     def _chosen_in_graph(self, event: MeshGraphView.Chosen) -> None:
         event.stop()
-        table = self.table
-        if event.peer_key not in {peer.peer_key for peer in table.peers}:
+        self._select(event.peer_key)
+
+    @on(TimelineView.Jumped)
+    def _jumped_from_timeline(self, event: TimelineView.Jumped) -> None:
+        event.stop()
+        self._select(event.peer_key)
+        self.action_pane("peers")
+
+    def timeline_of(self, topic: Topic | None) -> None:
+        """Show what happened of a topic; None: all of it."""
+        self.query_one(TimelineView).show_only(Only(topic))
+        self.action_pane("timeline")
+
+    def _select(self, peer_key: str) -> None:
+        """Select a peer, whatever the table shows."""
+        if peer_key not in {peer.peer_key for peer in self.table.peers}:
             self._show_everybody()
-        table.select(event.peer_key)
+        self.table.select(peer_key)
+
+    def _sound_alarms(self) -> None:
+        for alarm in self._alarms.due(self._clock()):
+            severity: SeverityLevel = "error" if alarm.severe else "warning"
+            self.app.notify(alarm.words, severity=severity, markup=False)
 
     @on(MeshGraphView.Opened)
     def _opened_in_graph(self, event: MeshGraphView.Opened) -> None:
@@ -197,7 +230,7 @@ class MainScreen(Screen[None]):
             elif wide:
                 frame.display = True
             else:
-                frame.display = pane in ("peers", "graph" if self._graph_below else self._side)
+                frame.display = pane in ("peers", self._below or self._side)
         self.set_class(self._zoomed, "-zoomed")
         for column in ("#main-column", "#side-a", "#side-b"):
             container = self.query_one(column)
@@ -214,8 +247,8 @@ class MainScreen(Screen[None]):
     def _activate(self, pane: str) -> None:
         self._active = pane
         if pane != "peers":
-            self._graph_below = pane == "graph"
-        if pane not in ("peers", "graph"):
+            self._below = pane if pane in BELOW else None
+        if pane not in ("peers", *BELOW):
             self._side = pane
         self._arrange()
 

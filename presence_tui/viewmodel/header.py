@@ -89,7 +89,7 @@ def _counts(graph: PresenceGraph, tally: Tally) -> list[Span]:
             Span(unbroken(f"{tally.verified:,} verified")),
         ]
     if tally.warned:
-        noun = "key warning" if tally.warned == 1 else "key warnings"
+        noun = "warning" if tally.warned == 1 else "warnings"
         counts.append(Span(unbroken(f"! {tally.warned:,} {noun}"), Tone.WARNING))
     if tally.lost and not blind:
         counts.append(Span(unbroken(f"✗ {tally.lost:,} lost"), Tone.BAD))

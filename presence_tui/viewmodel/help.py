@@ -12,7 +12,8 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Everywhere",
         (
-            ("1 2 3 4 5 6 7", "peers, identity, key, this device, conditions, links, graph"),
+            ("1 2 3 4", "peers, identity, key, this device"),
+            ("5 6 7 8", "conditions, links, graph, timeline"),
             ("tab shift+tab", "next pane, pane before"),
             ("z", "this pane over the whole screen, or back"),
             ("esc", "one step back: to the table, to all peers"),
@@ -51,6 +52,15 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("← → ↑ ↓", "choose the nearest peer in that direction; so does a click"),
             ("enter", "to the details of the peer; so does a double click"),
             ("d", "neighbours only, or everybody"),
+        ),
+    ),
+    (
+        "Timeline",
+        (
+            ("f", "the next topic only: peers, identity, metadata, links, this device"),
+            ("o", "the peer of this event only, or everybody"),
+            ("space", "hold back what comes; again: show it"),
+            ("enter", "to the peer; so does a double click"),
         ),
     ),
     (

@@ -42,12 +42,24 @@ class OnlineHistory:
             self._counts.append(count)
         self._step = step
 
-    def columns(self, width: int, *, ascii_only: bool = False) -> str:
-        """Return the newest columns, at most so many; the highest is as high as a cell."""
+    def columns(self, width: int, *, ascii_only: bool = False) -> tuple[str, int, int]:
+        """Return the newest columns, at most so many, and the fewest and most among them.
+
+        Columns reach from the fewest to the most, so that one peer more or less can be seen among
+        hundreds; the lowest column of all is nobody.
+        """
         signs = _ASCII if ascii_only else _COLUMNS
         counts = list(self._counts)[-width:] if width > 0 else []
-        most = max((count for count in counts if count is not None), default=0)
-        return "".join(
-            UNKNOWN if count is None else signs[-(-count * (len(signs) - 1) // most) if most else 0]
-            for count in counts
-        )
+        known = [count for count in counts if count is not None]
+        fewest, most = min(known, default=0), max(known, default=0)
+
+        def sign(count: int | None) -> str:
+            if count is None:
+                return UNKNOWN
+            if count == 0:
+                return signs[0]
+            if fewest == most:
+                return signs[len(signs) // 2]
+            return signs[1 + (count - fewest) * (len(signs) - 2) // (most - fewest)]
+
+        return "".join(map(sign, counts)), fewest, most

@@ -202,7 +202,8 @@ def asked_words(query: Query, *, count: int, of: int, held: bool) -> tuple[str, 
             "held" if held else "",
         ),
         _joined(" ", amount, "held" if held else ""),
-        amount,
+        amount or ("held" if held else ""),
+        f"{count:,}" if amount else "",
     )
 
 

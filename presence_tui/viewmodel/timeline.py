@@ -63,8 +63,8 @@ KEPT = {
 class Event:
     """A change, with the names that peers had then.
 
-    ``number`` grows by one with each event. ``other`` and ``other_name``: the second end of a
-    link, None for everything else.
+    ``number`` grows with each event; of one graph the first change has the greatest. ``other``
+    and ``other_name``: the second end of a link, None for everything else.
     """
 
     number: int
@@ -144,7 +144,7 @@ class Timeline:
         return self._shown
 
     def take(self, graph: PresenceGraph) -> list[Event]:
-        """Take a newer graph; return what is new in it, the oldest first.
+        """Take a newer graph; return what is new in it.
 
         The first graph is where it begins. What the first exchange brings has not happened now: it
         was there already, so of a view that was filling only its end is told.
@@ -195,7 +195,7 @@ class Timeline:
             return (now if now.peer(peer_key) is not None else then).name(peer_key)
 
         events = []
-        for change in changes:
+        for change in reversed([*changes]):  # what is told first stands on top
             self._number += 1
             other = _other_end(change)
             events.append(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TOP_LINES = 2
 """Lines above the events."""
 
+_PAST = 28
 _TIME = 8
 _AGO = 6
 _WHO = 14
@@ -40,12 +41,13 @@ def top_lines(
     that is shown.
     """
     now = "? online" if online is None else f"{online:,} online"
-    room = max(0, width - len(now) - 14)
-    columns = history.columns(room, ascii_only=ascii_only)
-    minutes = len(columns) * STEP_SECONDS / 60
-    past = f"  {minutes:.0f} min" if minutes >= 1 else ""
+    room = max(0, width - len(now) - _PAST)
+    columns, fewest, most = history.columns(room, ascii_only=ascii_only)
+    minutes = len(columns) * STEP_SECONDS // 60
+    between = f"{fewest:,} to {most:,}" if fewest < most else ""
+    past = f" {between} in {minutes} min" if minutes and between else ""
     return (
-        (Span(f"{now} "), Span(columns, Tone.GOOD), Span(past, Tone.DIM)),
+        (Span(f"{now} ", Tone.STRONG), Span(columns, Tone.HEADING), Span(past, Tone.DIM)),
         _state(timeline, about),
     )
 
@@ -78,7 +80,9 @@ def event_line(event: Event, now: datetime, width: int) -> Row:
 def clock_words(moment: datetime, now: datetime) -> str:
     """Return when something was in eight cells: the time of today, or the day before."""
     local = moment.astimezone(now.tzinfo)
-    return local.strftime("%H:%M:%S" if local.date() == now.date() else " %b %d ")[:_TIME].ljust(_TIME)
+    return local.strftime("%H:%M:%S" if local.date() == now.date() else " %b %d ")[:_TIME].ljust(
+        _TIME
+    )
 
 
 def empty_words(timeline: Timeline, since: datetime, now: datetime) -> tuple[str, ...]:

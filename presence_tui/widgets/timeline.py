@@ -61,8 +61,8 @@ class TimelineView(ScrollView, can_focus=True):
     HELP = """
 ## Timeline
 
-What has changed since this screen was opened, newest first. `f` shows one topic, `o` one peer, `space`
-holds what comes back until you press it again, `enter` goes to the peer.
+What has changed since this screen was opened, newest first. `f` shows one topic, `o` one peer,
+`space` holds what comes back until you press it again, `enter` goes to the peer.
 """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *(f"timeline--{tone}" for tone in Tone),
@@ -110,7 +110,7 @@ holds what comes back until you press it again, `enter` goes to the peer.
         self._history.take(self._online, self._clock())
         return self._timeline.take(graph)
 
-    def show(self, graph: PresenceGraph, selected: Peer | None) -> None:  # noqa: ARG002
+    def show(self, graph: PresenceGraph, selected: Peer | None) -> None:
         """Draw what was taken; ``selected``: whom ``o`` is about when no event is."""
         self._selected = selected
         self._lay_out()
@@ -219,11 +219,7 @@ holds what comes back until you press it again, `enter` goes to the peer.
 
     def action_topic(self) -> None:
         """Show the next topic only, or all."""
-        self._show_only(self._timeline.only.next_topic())
-
-    def show_topic(self, only: Only) -> None:
-        """Show these events only."""
-        self._show_only(only)
+        self.show_only(self._timeline.only.next_topic())
 
     def action_only(self) -> None:
         """Show what is about the peer of this event only (or the selected one), or everybody."""
@@ -234,9 +230,10 @@ holds what comes back until you press it again, `enter` goes to the peer.
             peer_key = None
         elif peer_key is None and self._selected is not None:
             peer_key = self._selected.peer_key
-        self._show_only(Only(only.topic, peer_key))
+        self.show_only(Only(only.topic, peer_key))
 
-    def _show_only(self, only: Only) -> None:
+    def show_only(self, only: Only) -> None:
+        """Show these events only, from the newest on."""
         self._timeline.show_only(only)
         self._chosen = None
         self.scroll_home(animate=False)

@@ -13,6 +13,7 @@ from presence_core.model import IdentityStatus, PresenceGraph
 from presence_tui.app import PresenceApp
 from presence_tui.widgets.peer_table import PeerTable
 from tests import canned
+from tests.canned_story import story
 
 SIZES = {"80x24": (80, 24), "120x36": (120, 36), "200x60": (200, 60)}
 SCENES: dict[str, Callable[[], PresenceGraph]] = {
@@ -51,6 +52,23 @@ def pressing(*keys: str) -> Callable[[Pilot[Any]], Any]:
 @pytest.mark.parametrize("scene", SCENES)
 def test_scene(snap_compare: Any, scene: str, size: str) -> None:
     assert snap_compare(app_of(SCENES[scene]()), terminal_size=SIZES[size], run_before=settle)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("keys", [("8",), ("8", "f", "f", "down"), ("8", "space", "o")])
+def test_timeline(snap_compare: Any, keys: tuple[str, ...], size: str) -> None:
+    graphs = story()
+    source = canned.CannedSource(graphs[0])
+    app = PresenceApp(source, now=lambda: min(source.graph.generated_at, canned.NOW))
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        for graph in graphs[1:]:
+            source.publish(graph)
+            await settle(pilot)
+        await pressing(*keys)(pilot)
+
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=run)
 
 
 @pytest.mark.parametrize("size", SIZES)

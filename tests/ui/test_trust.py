@@ -174,7 +174,7 @@ async def test_warnings_are_marked_and_counted_and_the_blocked_are_greyed() -> N
     async with dashboard(canned.statuses()) as one:
         header = screen_text(one.screen.query_one(HeaderLine)).replace("\xa0", " ")
         assert "3 verified" in header  # of four verified tokens one is of a blocked peer
-        assert "! 1 key warning" in header
+        assert "! 1 warning" in header
         table = screen_text(one.table)
         assert "! 13 warned" in table
         line = one.line_of("14 blocked")

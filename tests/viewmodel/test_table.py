@@ -243,6 +243,7 @@ def test_what_is_said_gets_shorter() -> None:
         "online /water… 3/1,200 held",
         "3/1,200 held",
         "3/1,200",
+        "3",
     )
     assert asked_words(Query(), count=3, of=3, held=True)[0] == "order held while you move"
 

@@ -15,7 +15,8 @@ from presence_tui.session import broken, conclude, look, run, say_view, wanted_o
 from presence_tui.viewmodel.links import Link, links_of, measured_words, way_words
 from presence_tui.viewmodel.moments import ago
 from presence_tui.viewmodel.names import Names
-from presence_tui.viewmodel.rows import rtt_of
+from presence_tui.viewmodel.rows import rtt_of, shown_name
+from presence_tui.viewmodel.search import understand
 from presence_tui.viewmodel.table import via_words
 from presence_tui.viewmodel.words import is_last_known
 
@@ -48,6 +49,9 @@ def show(args: argparse.Namespace) -> int:
 
 
 async def _peers(args: argparse.Namespace, stop: asyncio.Event) -> int:
+    problem = understand(args.filter).problem
+    if problem:
+        raise output.CommandError(f"--filter: {problem}", output.EXIT_USAGE)
     graph, met = await look(args, stop)
     chosen = [peer for peer in graph.remote_peers if _passes(peer, args)]
     chosen.sort(key=_SORTS[args.sort])
@@ -69,6 +73,7 @@ def _passes(peer: Peer, args: argparse.Namespace) -> bool:
         and (not args.direct or peer.presence.direct)
         and (args.identity is None or str(peer.identity.status) == args.identity)
         and args.filter_name.lower() in peer.device_name.lower()
+        and understand(args.filter).fits(peer, shown_name(peer))
     )
 
 

@@ -57,7 +57,8 @@ BELOW = ("graph", "timeline")
 """Panes that take the place of the side, under the table, where there is no room for all."""
 
 
-_ALARM_SECONDS = 0.5
+ALARM_SECONDS = 0.5
+"""So often it is looked whether something must be told in a toast."""
 
 
 class MainScreen(Screen[None]):
@@ -117,7 +118,7 @@ class MainScreen(Screen[None]):
         self._arrange()
         self.show(self._graph)
         self.table.focus()
-        self.set_interval(_ALARM_SECONDS, self._sound_alarms)
+        self.set_interval(ALARM_SECONDS, self._sound_alarms)
 
     def on_resize(self) -> None:
         """Choose the panes for the new width."""

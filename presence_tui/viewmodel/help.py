@@ -39,11 +39,13 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "What a search understands",
         (
             ("pump", "in names, keys, and what peers say of themselves"),
-            ("state:lost", "facts; also link:lan identity:expired trust:blocked"),
+            ("state:lost", "facts; also type:ble identity:expired|missing trust:blocked"),
+            ("name:pump", "also os: version: via: key: issuer: subject:"),
             ("warning", "peers whose name or subject was met under another key"),
-            ("hops:>1", "how far away: also hops:2 hops:<=3; direct for neighbours"),
-            ("role:medic", "a key and a value of the metadata"),
-            ("!role:medic", "everybody else; all words must fit"),
+            ("hops:>1", "numbers; also hops:2 hops:none rtt:<20; direct for neighbours"),
+            ("role=medic", "metadata; also deck.place=aft battery<50 note=*"),
+            ("!role=medic", "everybody else; all words must fit"),
+            ('"north bridge"', "words that stand together"),
         ),
     ),
     (

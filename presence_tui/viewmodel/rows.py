@@ -43,9 +43,7 @@ class Show(StrEnum):
 class Query:
     """What the person wants to see.
 
-    Each word of ``search`` must occur in what is known of a peer: its name and keys, or facts
-    like ``state:lost``, ``hops:>1``, ``identity:verified``, ``link:bluetooth``, ``role:medic``
-    (its own metadata); a word after ``!`` must not.
+    ``search`` is in the language of :mod:`presence_tui.viewmodel.search`.
     """
 
     sort: str = "name"

@@ -13,6 +13,7 @@ from presence_tui.viewmodel.identity import status_words
 from presence_tui.viewmodel.moments import span_words
 from presence_tui.viewmodel.page import Span, Tone
 from presence_tui.viewmodel.rows import Show, rtt_of, shown_name
+from presence_tui.viewmodel.search import understand
 from presence_tui.viewmodel.trust import BLOCKED
 from presence_tui.viewmodel.words import LINKS_WIDTH, UNSURE, link_words, presence_words
 
@@ -185,14 +186,17 @@ def asked_words(query: Query, *, count: int, of: int, held: bool) -> tuple[str, 
     search = safe_text(" ".join(query.search.split()), limit=40)
     only = "" if query.show is Show.ALL else str(query.show)
     amount = f"{count:,}/{of:,}" if query.narrows else ""
+    problem = understand(query.search).problem
     return (
         _joined(
             " · ",
+            problem,
             f"only {only}" if only else "",
             f"search: {search}" if search else "",
             f"{count:,} of {of:,}" if amount else "",
             "order held while you move" if held else "",
         ),
+        *([_joined(" · ", problem, amount), problem] if problem else []),
         _joined(" · ", only, f"/{search}" if search else "", amount, "order held" if held else ""),
         _joined(
             " ",

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
-from textual.screen import Screen
-from textual.widgets import Input
 
+from presence_tui.screens.table_commands import TableCommands
 from presence_tui.screens.trust import decide
 from presence_tui.viewmodel.alarms import Alarms
-from presence_tui.viewmodel.rows import SORTS, Show
+from presence_tui.viewmodel.rows import Show
 from presence_tui.viewmodel.table import asked_words
 from presence_tui.viewmodel.timeline import Only
 from presence_tui.widgets.bars import KeyHints, PaneBar
@@ -61,15 +60,11 @@ ALARM_SECONDS = 0.5
 """So often it is looked whether something must be told in a toast."""
 
 
-class MainScreen(Screen[None]):
+class MainScreen(TableCommands):
     """Who is here, over which links, who they are, and how good the view is."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-medium"), (170, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "Search", key_display="/", id="table.search"),
-        Binding("f", "filter", "Filter", id="table.filter"),
-        Binding("s", "sort", "Sort", id="table.sort"),
-        Binding("S", "reverse", "Reverse", show=False, id="table.reverse"),
         *(
             Binding(str(number), f"pane('{pane}')", title, show=False, id=f"pane.{pane}")
             for number, (pane, title) in enumerate(PANES, 1)
@@ -79,11 +74,15 @@ class MainScreen(Screen[None]):
     ]
 
     def __init__(
-        self, source: PresenceSource, *, clock: Callable[[], datetime], draft: Path | None
+        self,
+        source: PresenceSource,
+        *,
+        clock: Callable[[], datetime],
+        draft: Path | None,
+        layout_file: Path | None,
     ) -> None:
-        super().__init__()
+        super().__init__(clock=clock, layout_file=layout_file)
         self._source = source
-        self._clock = clock
         self._draft = draft
         self._graph = source.graph
         self._active = "peers"
@@ -118,6 +117,7 @@ class MainScreen(Screen[None]):
         self._arrange()
         self.show(self._graph)
         self.table.focus()
+        self.take_layout()
         self.set_interval(ALARM_SECONDS, self._sound_alarms)
 
     def on_resize(self) -> None:
@@ -125,9 +125,9 @@ class MainScreen(Screen[None]):
         self.call_after_refresh(self._arrange)
 
     @property
-    def table(self) -> PeerTable:
-        """The remote peer table."""
-        return self.query_one(PeerTable)
+    def graph(self) -> PresenceGraph:
+        """The graph that is shown."""
+        return self._graph
 
     @property
     def key_pane(self) -> PeerKeyPane:
@@ -289,7 +289,7 @@ class MainScreen(Screen[None]):
         search = self.query_one(SearchLine)
         if search.open:
             search.value = ""
-            self._close_search()
+            self.close_search()
         elif self._zoomed:
             self.action_zoom()
         elif self._active != "peers" or self.focused is not self.table:
@@ -300,56 +300,6 @@ class MainScreen(Screen[None]):
     def _show_everybody(self) -> None:
         self.query_one(SearchLine).value = ""
         self.table.ask(replace(self.table.asked, search="", show=Show.ALL))
-
-    # -- what the table shows
-
-    def action_search(self) -> None:
-        """Open the search line."""
-        if self._active != "peers":
-            self.action_pane("peers")
-        search = self.query_one(SearchLine)
-        search.add_class("-open")
-        search.focus()
-
-    def _close_search(self) -> None:
-        self.query_one(SearchLine).remove_class("-open")
-        self.table.focus()
-
-    @on(Input.Changed, "#search")
-    def _search_changed(self, event: Input.Changed) -> None:
-        event.stop()
-        self.table.ask(replace(self.table.asked, search=event.value))
-
-    @on(Input.Submitted, "#search")
-    def _search_done(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._close_search()
-
-    @on(SearchLine.Moved)
-    def _search_moves(self, event: SearchLine.Moved) -> None:
-        event.stop()
-        self.table.action_move(event.rows)
-
-    def action_filter(self) -> None:
-        """Show all peers, those online, the direct ones, or the missing ones."""
-        self.set_show(self.table.asked.show.next())
-
-    def set_show(self, show: Show) -> None:
-        """Show these peers only."""
-        self.table.ask(replace(self.table.asked, show=show))
-
-    def action_sort(self) -> None:
-        """Sort by the next column."""
-        place = SORTS.index(self.table.asked.sort)
-        self.sort_by(SORTS[(place + 1) % len(SORTS)])
-
-    def sort_by(self, column: str) -> None:
-        """Sort by a column; by the same one again: the other way round."""
-        self.table.ask(self.table.asked.sorted_by(column))
-
-    def action_reverse(self) -> None:
-        """Turn the order round."""
-        self.sort_by(self.table.asked.sort)
 
     # -- commands go up
 

@@ -33,6 +33,22 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("/", "search; enter keeps it, esc clears it"),
             ("f", "all, online, direct, or missing peers only"),
             ("s S", "sort by the next column (or click one); other way round"),
+            ("c", "columns, also of metadata; sort by several, group"),
+            ("p", "keep this peer on top, or no longer"),
+            ("e y", "shown peers into a CSV file; copy this peer as JSON"),
+        ),
+    ),
+    (
+        "Columns",
+        (
+            ("space enter", "show a column or leave it out"),
+            ("J shift+down", "further down: to the right in the table"),
+            ("K shift+up", "further up"),
+            ("→ + ← -", "wider, narrower"),
+            ("s a", "sort by it; then by it (or shift+click its title)"),
+            ("g", "keep rows together by it"),
+            ("x", "the usual columns and order"),
+            ("esc q c", "done"),
         ),
     ),
     (

@@ -11,6 +11,9 @@ from textual.pilot import Pilot
 
 from presence_core.model import IdentityStatus, PresenceGraph
 from presence_tui.app import PresenceApp
+from presence_tui.screens.main import MainScreen
+from presence_tui.viewmodel.columns import Chosen
+from presence_tui.viewmodel.layout import Layout
 from presence_tui.widgets.peer_table import PeerTable
 from tests import canned
 from tests.canned_story import story
@@ -72,6 +75,32 @@ def test_timeline(
         await pressing(*keys)(pilot)
 
     assert snap_compare(app, terminal_size=SIZES[size], run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_columns(snap_compare: Any, size: str) -> None:
+    run = pressing("c", "down", "space", "down", "s", "a", "g", "right")
+    assert snap_compare(app_of(canned.team()), terminal_size=SIZES[size], run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_groups_pins_and_metadata(snap_compare: Any, size: str) -> None:
+    chosen = tuple(Chosen(key) for key in ("name", "meta:role", "meta:team", "presence", "hops"))
+    layout = Layout(
+        chosen,
+        sort=(("meta:role", False), ("name", True)),
+        group="meta:team",
+        pinned=frozenset({canned.peer_key(7)}),
+    )
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, MainScreen)
+        screen.show_layout(layout)
+        await settle(pilot)
+
+    assert snap_compare(app_of(canned.team()), terminal_size=SIZES[size], run_before=run)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -12,10 +12,13 @@ from presence_tui.messages import GraphArrived
 from presence_tui.screens.help import HelpScreen
 from presence_tui.screens.main import PANES, MainScreen
 from presence_tui.themes import DARK, LIGHT, THEMES
-from presence_tui.viewmodel.rows import SORTS, Show
+from presence_tui.viewmodel.export import Form
+from presence_tui.viewmodel.orders import SORTS
+from presence_tui.viewmodel.rows import Show
+from presence_tui.viewmodel.timeline import Topic
+from presence_tui.viewmodel.trust import DECISIONS
 from presence_tui.widgets.local_peer import LocalPeerPane
 from presence_tui.widgets.mesh_graph import MeshGraphView
-from presence_tui.widgets.peer_key import PeerKeyPane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,12 +39,17 @@ class PresenceApp(App[int]):
     """Shows the graphs of a source until the person quits.
 
     ``now`` is the clock of everything on the screen; ``draft`` the file that keeps an unfinished
-    metadata text.
+    metadata text, ``layout_file`` the one that keeps the columns and the order of the table.
     """
 
     TITLE = "presence-tui"
     ENABLE_COMMAND_PALETTE = True
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["screens/main.tcss", "screens/help.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        "screens/main.tcss",
+        "screens/help.tcss",
+        "screens/confirm.tcss",
+        "screens/columns.tcss",
+    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", id="app.help"),
         Binding("f1", "help", "Help", id="app.help-anywhere"),
@@ -57,11 +65,12 @@ class PresenceApp(App[int]):
         *,
         now: Callable[[], datetime] = local_now,
         draft: Path | None = None,
+        layout_file: Path | None = None,
     ) -> None:
         super().__init__()
         self._source = source
         self._watching: Watching | None = None
-        self._main = MainScreen(source, clock=now, draft=draft)
+        self._main = MainScreen(source, clock=now, draft=draft, layout_file=layout_file)
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = DARK.name
@@ -111,14 +120,39 @@ class PresenceApp(App[int]):
             yield SystemCommand(
                 f"Show {show} peers", "filter the table", lambda s=show: main.set_show(s)
             )
+        for topic in (None, *Topic):
+            yield SystemCommand(
+                f"Timeline: {'everything' if topic is None else topic}",
+                "what happened",
+                lambda t=topic: main.timeline_of(t),
+            )
         yield SystemCommand("Reverse the order", "of the table", main.action_reverse)
+        yield SystemCommand("Columns", "also order and groups", main.action_columns)
+        yield SystemCommand("Pin", "keep the selected peer on top, or not", main.action_pin)
+        for form in Form:
+            yield SystemCommand(
+                f"Export shown peers as {form.upper()}",
+                "into a file in the current folder",
+                lambda f=form: main.action_export(f),
+            )
+            yield SystemCommand(
+                f"Copy shown peers as {form.upper()}", "", lambda f=form: main.copy_shown(f)
+            )
+            yield SystemCommand(
+                f"Copy selected peer as {form.upper()}",
+                "",
+                lambda f=form: main.action_copy_peers(f),
+            )
         yield SystemCommand("Zoom", "this pane over the whole screen, or back", main.action_zoom)
         yield SystemCommand("Search", "in names, keys, states, metadata", main.action_search)
         graph = main.query_one(MeshGraphView)
         yield SystemCommand("Neighbours only", "in the graph, or all", graph.action_direct_only)
-        key = main.query_one(PeerKeyPane)
-        yield SystemCommand("Copy peer key", "of the selected peer", key.action_copy_key)
-        yield SystemCommand("QR code", "show or hide it", key.action_toggle_qr)
+        yield SystemCommand("Copy peer key", "of the selected peer", main.key_pane.action_copy_key)
+        yield SystemCommand("QR code", "show or hide it", main.key_pane.action_toggle_qr)
+        for decision, meaning in DECISIONS.items():
+            yield SystemCommand(
+                f"{decision.title()} peer", meaning, lambda d=decision: main.decide(d)
+            )
         editor = main.query_one(LocalPeerPane).editor
         yield SystemCommand("Save metadata", "publish what is edited", editor.action_save)
         yield SystemCommand("Revert metadata", "to what is published", editor.action_revert)

@@ -164,6 +164,12 @@ def _add_peers(commands: _Commands) -> None:
     peers.add_argument("--state", choices=("online", "left", "lost"), default=None)
     peers.add_argument("--direct", action="store_true", default=False, help="neighbours only")
     peers.add_argument("--identity", choices=IDENTITY_STATUSES, metavar="STATUS", default=None)
+    peers.add_argument(
+        "--filter",
+        metavar="TERMS",
+        default="",
+        help="what the dashboard's search takes: 'type:ble hops:>1 identity:expired role=medic'",
+    )
     peers.add_argument("--filter-name", metavar="TEXT", help="names that contain this", default="")
     peers.add_argument(
         "--sort", choices=("name", "key", "state", "hops", "rtt", "seen"), default="name"

@@ -34,8 +34,12 @@ async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:
 
         from presence_tui.app import PresenceApp
 
-        draft = None if args.demo is not None else home_of(args) / "metadata.draft"
-        app = PresenceApp(presence, draft=draft)
+        home = None if args.demo is not None else home_of(args)
+        app = PresenceApp(
+            presence,
+            draft=home and home / "metadata.draft",
+            layout_file=home and home / "dashboard.json",
+        )
         # Textual would print a traceback with every local variable; ours goes to the log.
         app.error_console = Console(file=io.StringIO())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,10 +11,12 @@ from presence_core.schema import dumps, peers_to_json, time_to_json
 from presence_tui import output
 from presence_tui.matching import candidates, matching
 from presence_tui.session import broken, conclude, look, run, say_view, wanted_once
+from presence_tui.viewmodel.export import peers_csv
 from presence_tui.viewmodel.links import Link, links_of, measured_words, way_words
 from presence_tui.viewmodel.moments import ago
-from presence_tui.viewmodel.names import Names
-from presence_tui.viewmodel.rows import rtt_of
+from presence_tui.viewmodel.names import Names, shown_name
+from presence_tui.viewmodel.orders import rtt_of
+from presence_tui.viewmodel.search import understand
 from presence_tui.viewmodel.table import via_words
 from presence_tui.viewmodel.words import is_last_known
 
@@ -49,13 +49,16 @@ def show(args: argparse.Namespace) -> int:
 
 
 async def _peers(args: argparse.Namespace, stop: asyncio.Event) -> int:
+    problem = understand(args.filter).problem
+    if problem:
+        raise output.CommandError(f"--filter: {problem}", output.EXIT_USAGE)
     graph, met = await look(args, stop)
     chosen = [peer for peer in graph.remote_peers if _passes(peer, args)]
     chosen.sort(key=_SORTS[args.sort])
     if args.json:
         output.data(dumps(peers_to_json(graph, chosen), compact=args.compact))
     elif args.csv:
-        output.data(_csv(chosen))
+        output.data(peers_csv(chosen))
     else:
         moment = now()
         output.data(output.table([COLUMNS, *(_cells(peer, graph, moment) for peer in chosen)]))
@@ -70,6 +73,7 @@ def _passes(peer: Peer, args: argparse.Namespace) -> bool:
         and (not args.direct or peer.presence.direct)
         and (args.identity is None or str(peer.identity.status) == args.identity)
         and args.filter_name.lower() in peer.device_name.lower()
+        and understand(args.filter).fits(peer, shown_name(peer))
     )
 
 
@@ -115,33 +119,6 @@ def _state(peer: Peer, graph: PresenceGraph) -> str:
     return "last known" if remote and is_last_known(state, graph.view.state) else str(state)
 
 
-def _csv(chosen: list[Peer]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["peerKey", "deviceName", "state", "direct", "hops", "identity", "rttMs", "lastSeen", "via"]
-    )
-    for peer in chosen:
-        where = peer.presence
-        writer.writerow(
-            [
-                peer.peer_key,
-                _not_a_formula(safe_text(peer.device_name)),
-                where.state,
-                str(where.direct).lower(),
-                where.hops,
-                peer.identity.status,
-                rtt_of(peer),
-                time_to_json(where.last_seen),
-                " ".join(where.via),
-            ]
-        )
-    return text.getvalue().removesuffix("\n")
-
-
-def _not_a_formula(text: str) -> str:
-    """Keep a spreadsheet from running what a peer chose as its name."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 
 async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:

@@ -8,19 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from presence_tui.viewmodel.help import help_page
-from presence_tui.widgets.sheet import Sheet
+from presence_tui.widgets.sheet import Reader
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
-
-
-class HelpSheet(Sheet, can_focus=True):
-    """The text of the help; arrow keys scroll it."""
-
-    @property
-    def text_width(self) -> int:
-        """Columns that a row may fill: one stays free before the scroll bar."""
-        return super().text_width - 1
 
 
 class HelpScreen(ModalScreen[None]):
@@ -32,11 +23,11 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the one page."""
-        sheet = HelpSheet(help_page(), id="help")
+        sheet = Reader(help_page(), id="help")
         sheet.border_title = "Help"
         sheet.border_subtitle = "esc closes"
         yield sheet
 
     def on_mount(self) -> None:
         """Let the arrow keys scroll at once."""
-        self.query_one(HelpSheet).focus()
+        self.query_one(Reader).focus()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from presence_core.model import IdentityStatus, PresenceState, ViewState
 from presence_tui.viewmodel.identity import status_words
 from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, heading, line
+from presence_tui.viewmodel.trust import BLOCKED, DECISIONS
 from presence_tui.viewmodel.words import LAST_KNOWN, LINKS, view_words
 
 KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Everywhere",
         (
-            ("1 2 3 4 5 6 7", "peers, identity, key, this device, conditions, links, graph"),
+            ("1 2 3 4", "peers, identity, key, this device"),
+            ("5 6 7 8", "conditions, links, graph, timeline"),
             ("tab shift+tab", "next pane, pane before"),
             ("z", "this pane over the whole screen, or back"),
             ("esc", "one step back: to the table, to all peers"),
@@ -31,16 +33,35 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("/", "search; enter keeps it, esc clears it"),
             ("f", "all, online, direct, or missing peers only"),
             ("s S", "sort by the next column (or click one); other way round"),
+            ("c", "columns, also of metadata; sort by several, group"),
+            ("p", "keep this peer on top, or no longer"),
+            ("e y", "shown peers into a CSV file; copy this peer as JSON"),
+        ),
+    ),
+    (
+        "Columns",
+        (
+            ("space enter", "show a column or leave it out"),
+            ("J shift+down", "further down: to the right in the table"),
+            ("K shift+up", "further up"),
+            ("→ + ← -", "wider, narrower"),
+            ("s a", "sort by it; then by it (or shift+click its title)"),
+            ("g", "keep rows together by it"),
+            ("x", "the usual columns and order"),
+            ("esc q c", "done"),
         ),
     ),
     (
         "What a search understands",
         (
             ("pump", "in names, keys, and what peers say of themselves"),
-            ("state:lost", "facts; also link:lan identity:verified trust:seen"),
-            ("hops:>1", "how far away: also hops:2 hops:<=3; direct for neighbours"),
-            ("role:medic", "a key and a value of the metadata"),
-            ("!role:medic", "everybody else; all words must fit"),
+            ("state:lost", "facts; also type:ble identity:expired|missing trust:blocked"),
+            ("name:pump", "also os: version: via: key: issuer: subject:"),
+            ("warning", "peers whose name or subject was met under another key"),
+            ("hops:>1", "numbers; also hops:2 hops:none rtt:<20; direct for neighbours"),
+            ("role=medic", "metadata; also deck.place=aft battery<50 note=*"),
+            ("!role=medic", "everybody else; all words must fit"),
+            ('"north bridge"', "words that stand together"),
         ),
     ),
     (
@@ -52,10 +73,24 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "Timeline",
+        (
+            ("f", "the next topic only: peers, identity, metadata, links, this device"),
+            ("o", "the peer of this event only, or everybody"),
+            ("space", "hold back what comes; again: show it"),
+            ("enter", "to the peer; so does a double click"),
+        ),
+    ),
+    (
         "Key",
         (
             ("c", "copy the full key"),
             ("r", "show or hide the QR code"),
+            *(
+                (key, f"{decision}: {DECISIONS[decision]}")
+                for key, decision in zip("vbu", DECISIONS, strict=True)
+            ),
+            ("y n", "answer what is asked before that; esc is no"),
         ),
     ),
     (
@@ -125,6 +160,16 @@ def help_page() -> Page:
         status_word = status_words(status)
         text = f"{status_word.symbol} {status_word.word}"
         lines.append(_row(Span(text.ljust(24), status_word.tone), status_word.meaning, 24))
+    lines += [
+        _row(
+            Span(BLOCKED.text.ljust(24), BLOCKED.tone), "at this device, whatever a token says", 24
+        ),
+        _row(
+            Span("! before a name".ljust(24), Tone.WARNING),
+            "key warning: met before under another key",
+            24,
+        ),
+    ]
     return tuple(lines)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from presence_core.codec.text import safe_text
 from presence_core.model import IdentityStatus, Peer, PresenceState, ViewState
-from presence_tui.viewmodel.rows import shown_name
+from presence_tui.viewmodel.names import shown_name
 from presence_tui.viewmodel.words import LINKS, is_last_known
 
 if TYPE_CHECKING:

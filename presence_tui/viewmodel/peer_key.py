@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import segno
 
 from presence_core.codec.text import safe_text
-from presence_core.identity.keys import KeyFormatError, parse_peer_key, safety_number
-from presence_core.model import Peer, Trust
 from presence_tui.viewmodel.moments import ago, stamp
 from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, fact, heading, line, unbroken
+from presence_tui.viewmodel.trust import cautions, grouped, safety_rows, trust_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+
+    from presence_core.model import Peer
 
 QR_COLUMNS = 33
 """The narrowest width for the QR code of a peer key: 29 modules and two of quiet zone a side."""
@@ -25,30 +26,6 @@ _QUIET_ZONE = 4
 """Light modules around a QR code (ISO/IEC 18004); two when the pane is too narrow for four."""
 
 _LABEL = 12
-
-_TRUST: dict[Trust, tuple[str, Tone, str]] = {
-    Trust.UNKNOWN: ("unknown", Tone.WARNING, "this key has not been met before on this device"),
-    Trust.SEEN: (
-        "seen",
-        Tone.PLAIN,
-        "met before under this same key, but nobody here has compared it with its owner",
-    ),
-    Trust.VERIFIED: (
-        "verified",
-        Tone.GOOD,
-        "somebody at this device compared the safety number with its owner: the key is theirs",
-    ),
-    Trust.BLOCKED: (
-        "blocked",
-        Tone.BAD,
-        "blocked at this device: no link to this key is dialled or let in",
-    ),
-}
-
-
-def trust_words(trust: Trust) -> tuple[str, Tone, str]:
-    """Return the word for a trust state, its tone, and what it means."""
-    return _TRUST[trust]
 
 
 def key_page(
@@ -65,6 +42,7 @@ def key_page(
             Span(safe_text(peer.device_name) or "(no name)", Tone.STRONG),
             Span("  this device" if own else "", Tone.DIM),
         ),
+        *cautions(peer),
         fact("short id", safe_text(peer.short_id), width=_LABEL),
         *_seen(peer, now, own=own),
         *_trust(peer, own=own),
@@ -81,30 +59,10 @@ def key_page(
     return tuple(lines)
 
 
-def grouped(text: str, size: int, per_row: int) -> list[str]:
-    """Return a text in groups of ``size`` characters, ``per_row`` groups to a row."""
-    groups = [text[at : at + size] for at in range(0, len(text), size)]
-    return [" ".join(groups[at : at + per_row]) for at in range(0, len(groups), per_row)]
-
-
 def key_lines(peer_key: str) -> Iterator[Line]:
     """Yield the full key in groups of four, four to a row, so that people can read it aloud."""
     for row in grouped(safe_text(peer_key), 4, 4):
         yield line(row, indent=2)
-
-
-@lru_cache(maxsize=64)
-def safety_rows(own_key: str, peer_key: str) -> tuple[str, ...]:
-    """Return the safety number of two keys as three rows of four groups of five digits.
-
-    Empty when one of them is no peer key. The same for both ends.
-    """
-    try:
-        number = safety_number(parse_peer_key(own_key), parse_peer_key(peer_key))
-    except KeyFormatError:
-        return ()
-    digits = "".join(char for char in number if char.isdigit())
-    return tuple(grouped(digits, 5, 4))
 
 
 @lru_cache(maxsize=16)

@@ -23,7 +23,8 @@ from presence_tui.app import PresenceApp
 from presence_tui.screens.help import HelpScreen
 from presence_tui.screens.main import PANES, MainScreen
 from presence_tui.viewmodel.help import KEYS
-from presence_tui.viewmodel.rows import SORTS, Show
+from presence_tui.viewmodel.orders import SORTS
+from presence_tui.viewmodel.rows import Show
 from presence_tui.widgets.bars import KeyHints, PaneBar
 from presence_tui.widgets.local_peer import LocalPeerPane
 from presence_tui.widgets.metadata_editor import MetadataEditor

@@ -123,6 +123,36 @@ def test_on_slow_links_records_are_offered_and_asked_for(field: Field) -> None:
     assert field.carried["carol", MessageType.WANT] == 1
 
 
+def test_what_was_asked_for_is_offered_to_the_others_and_not_sent(field: Field) -> None:
+    field.chain("alice", "bob", "dave")
+    field.wait(5)
+    field.carried.clear()
+    for name in ("alice", "dave"):
+        for who in STRANGERS:
+            field.nodes[name].table.accept(record(who), 0.0, field.now, None)
+    field.wait(100)  # bob compares its table with one of them, and asks for what is new there
+    assert len(field.nodes["bob"].table) == len(STRANGERS) + 3
+    assert field.carried["bob", MessageType.HAVE]
+    assert not field.carried["bob", MessageType.RECORDS]  # whom it did not ask has them
+
+
+def test_a_version_that_follows_another_at_once_is_offered(field: Field) -> None:
+    line(field)
+    field.wait(30)
+    for number in (1, 2, 3):
+        field.carried.clear()
+        field.nodes["alice"].set_metadata(encode_metadata({"n": number}), field.now)
+        field.wait(1.0)
+        assert value_of(field.nodes["dave"], field.nodes["alice"]) == encode_metadata({"n": number})
+        assert field.carried["bob", MessageType.HAVE] == (number > 1)
+    field.wait(30)
+    field.carried.clear()
+    field.nodes["alice"].set_metadata(encode_metadata({"n": 4}), field.now)
+    field.wait(1.0)
+    assert field.carried["bob", MessageType.HAVE] == 0
+    assert value_of(field.nodes["dave"], field.nodes["alice"]) == encode_metadata({"n": 4})
+
+
 def test_what_everybody_has_is_told_nobody_twice(field: Field) -> None:
     names = list(field.nodes)
     for n, one in enumerate(names):

@@ -12,6 +12,7 @@ from presence_core.engine.node import Node
 from presence_core.engine.own_record import NodeProfile
 from presence_core.engine.peering import (
     DISPLACE_BURST,
+    EXPECTED_SECONDS,
     MAX_APPLICANTS,
     SURPLUS_SECONDS,
     TURNED_AWAY_SECONDS,
@@ -428,6 +429,20 @@ def test_who_gets_out_of_reach_is_dialled_soon_and_who_is_back_is_not(door: Door
     assert target.next_dial <= door.now + 0.3
     door.reach_over(link, 0, 1)
     assert target.lost_at is None
+
+
+def test_a_newcomer_whose_links_are_being_told_is_left_alone_for_a_moment(door: Door) -> None:
+    link, _ = door.enter(0)
+    door.hint("x1", key=PEERS[1].peer_key)
+    door.hint("x2", key=PEERS[2].peer_key)
+    door.now += 5
+    door.tell(link, 1, edges=(0,))  # it says that it is linked with a neighbour of ours
+    door.tell(link, 2, edges=(9,))  # with somebody whom we do not reach either
+    assert [target.name for target in door.due()] == ["x2"]
+    soonest = door.peering.next_time(door.now)
+    assert door.now < soonest <= door.now + EXPECTED_SECONDS
+    door.now += EXPECTED_SECONDS
+    assert [target.name for target in door.due()] == ["x1"]
 
 
 def test_nobody_is_dialled_while_it_cools_down(door: Door) -> None:

@@ -35,6 +35,10 @@ way to them any moment, and one link is enough to join two halves."""
 TOP_UP_SECONDS = (0.05, 0.4)
 """Between two dials that are only to have more links: many may want the same at once."""
 
+EXPECTED_SECONDS = 0.5
+"""How long after its record came a newcomer that names a link is not dialled: a way to it may show
+any moment."""
+
 SURPLUS_SECONDS = (5.0, 10.0)
 """How often it is looked whether there are more links than are wanted."""
 
@@ -397,7 +401,24 @@ class Peering:
         return due
 
     def _dial_at(self, target: Target) -> float:
-        return max(target.next_dial, self._cool_until(target))
+        return max(target.next_dial, self._cool_until(target), self._expected_until(target))
+
+    def _expected_until(self, target: Target) -> float:
+        """Until when a newcomer is left alone, as the word that leads to it may be on its way.
+
+        Its record says that it has a link to somebody in reach; that one has yet to say so too.
+        """
+        key, topology = target.peer_key, self._node.topology
+        entry = None if key is None else self._node.table.get(key)
+        if (
+            entry is None
+            or target.failures
+            or target.reached
+            or topology.reachable(entry.record.key)
+        ):
+            return float("-inf")
+        linked = any(topology.reachable(edge.key) for edge in entry.record.edges)
+        return entry.received_at + EXPECTED_SECONDS if linked else float("-inf")
 
     def _cool_until(self, target: Target) -> float:
         """Until when nobody is dialled at a target, for what came from there."""

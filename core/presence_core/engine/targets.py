@@ -24,7 +24,7 @@ CROSSING_SECONDS = (0.15, 0.2)
 dial to the other."""
 MEETING_SHARE = 0.05
 """A mesh dials somebody new so often, all its peers together; the first link makes him known."""
-MEETING_LIMITS = (0.2, 2.0)
+MEETING_LIMITS = (0.2, 10.0)
 """Within how many seconds each of them would."""
 ALL_FREE = ACCEPT
 """Free slots in the advert of a peer that has no links."""
@@ -54,6 +54,8 @@ class Target:
     failures: int = 0
     turn: int = 0
     dialling: bool = False
+    reached: bool = False
+    """The peer behind it was in reach once."""
     lost_at: float | None = None
     """When the peer behind it was lost without a goodbye; None while it is not missed."""
     gone: bool = False
@@ -245,7 +247,9 @@ class Targets:
     def missed(self, key: bytes, now: float, missed_by: int) -> None:
         """Note that a peer is out of reach; it is dialled soon, the sooner the fewer miss it."""
         for target in self._targets_of(key):
-            if target.lost_at is None:
+            if target.lost_at is None and not target.reached:
+                target.lost_at = now
+            elif target.lost_at is None:
                 self._miss(target, now, min(2.0, max(0.2, _BACKOFF_SHARE * missed_by)))
 
     def _miss(self, target: Target, now: float, within: float) -> None:
@@ -256,6 +260,7 @@ class Targets:
     def found(self, key: bytes) -> None:
         """Note that a peer is in reach."""
         for target in self._targets_of(key):
+            target.reached = True
             target.lost_at = None
             if target.gone and not target.dialling:
                 self._remove(target)

@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 LARGE_MESH = 500
 """Peers above which records are offered and asked for, not sent unasked."""
 
+HASTE_SECONDS = 5.0
+"""A version that follows another within this time is offered: there are more where it comes from,
+and each sent unasked comes to everybody two or three times."""
+
 RACE_SECONDS = 10.0
 """How long after a newer version, or after a link has come up, a neighbour may not know better than
 to pass an older one on."""
@@ -207,6 +211,8 @@ class Exchange:
             # Its signature proves who says two things at once, whoever passes it on.
             self._blame(record.key, Offence.CONTRADICTED, f"two of {record.name!r}", now)
         if verdict in _TAKEN and entry is not None and entry.record is record:
+            hasty = known is not None and now - known.received_at < HASTE_SECONDS
+            entry.offered = asked or hasty
             self.spread.news(record.key, link, now)
             self._taker.record_taken(record, link, now)
         elif verdict in (Accepted.OLDER, Accepted.EQUIVOCATION) and known is not None:
@@ -313,7 +319,9 @@ class Exchange:
             entry = self.table.get(key)
             if entry is None:
                 continue
-            if key == self._own_key or (not offering and self._unasked.take(link, now)):
+            if key == self._own_key or not (
+                offering or entry.offered or not self._unasked.take(link, now)
+            ):
                 sent.append(entry)
             else:
                 offers.append((key[:PREFIX_BYTES], entry.record.hash[:MARK_BYTES]))

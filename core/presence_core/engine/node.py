@@ -280,6 +280,8 @@ class Node:
         for key in self.table.take_evicted():
             self._drop(key)
         settled = self.topology.settle()
+        if not settled.edges:
+            return
         self.changed |= settled.peers
         self.changed_edges |= settled.edges
         self.rerouted |= settled.peers

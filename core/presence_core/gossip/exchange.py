@@ -97,6 +97,8 @@ class _Line:
     key: bytes
     slow: bool
     since: float
+    offered: int = 0
+    """Records that were offered over it and not asked for since."""
     over: bool = False
     """It is to be closed for what came over it; nothing more of it counts."""
 
@@ -260,8 +262,18 @@ class Exchange:
         return self.pulls.waits(link, prefix) or self._versions.take((link, key), now)
 
     def want(self, link: int, body: bytes, now: float) -> None:
-        """Send what a neighbour asks for. Raises MessageError."""
-        entries = (self.table.find(prefix) for prefix in Want.decode(body).prefixes[:MAX_ANSWERED])
+        """Send what a neighbour asks for, of what it was offered. Raises MessageError.
+
+        Nobody asks for more than that, so nobody can draw more than it would have been told; an
+        honest neighbour asks once for each offer.
+        """
+        prefixes = Want.decode(body).prefixes
+        line = self._lines[link]
+        allowed = min(MAX_ANSWERED, line.offered)
+        line.offered = max(0, line.offered - len(prefixes))
+        if len(prefixes) > allowed:
+            self.offence(link, Offence.FLOOD, "asks for more than it was offered", now)
+        entries = (self.table.find(prefix) for prefix in prefixes[:allowed])
         found = [entry for entry in entries if entry is not None]
         for entry in found:
             self.spread.known(link, entry.record.key)
@@ -345,6 +357,9 @@ class Exchange:
 
     def _send(self, link: int, messages: Iterable[Summary | Have | Records]) -> None:
         for message in messages:
+            if isinstance(message, Have):
+                line = self._lines[link]
+                line.offered = min(line.offered + len(message.offers), MAX_PEERS)
             self._output.append(Message(link, _TYPES[type(message)], message.encode()))
 
 

@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PROTOCOL_VERSION = 1
-LINK_UP_PATIENCE = 0.02
-"""Links come up in swarms, and both their ends know of them; the others are told of all at once."""
-
 SLOW_TRANSPORTS = frozenset({2})
 """Bluetooth: records are offered there, not sent unasked (protocol §6.6)."""
 
@@ -198,7 +195,7 @@ class Node:
             link, key, record, hello.root, now, leads=dialled, slow=transport in SLOW_TRANSPORTS
         )
         self.changed.add(key)
-        self._own.change(now, patience=LINK_UP_PATIENCE)
+        self._own.gain(now)
 
     def link_down(self, link: int, now: float) -> None:
         """Remove a session that has ended, whatever the reason."""

@@ -61,10 +61,11 @@ class Spread:
         if queue is None:
             return
         queue.keys[key] = None
-        at = now if urgent else now + self._rng.uniform(0.0, WINDOW)
-        if urgent or queue.flush_at > now + WINDOW:  # what waits for its turn keeps nobody waiting
-            queue.flush_at = min(queue.flush_at, at)
-            self._soonest = min(self._soonest, at)
+        if urgent:
+            queue.flush_at = min(queue.flush_at, now)
+        elif queue.flush_at > now + WINDOW:  # what waits for its turn keeps nobody waiting
+            queue.flush_at = now + self._rng.uniform(0.0, WINDOW)
+        self._soonest = min(self._soonest, queue.flush_at)
 
     def known(self, link: int, key: bytes) -> None:
         """Note that this neighbour has the newest record of a peer: it need not be told."""

@@ -127,7 +127,7 @@ class Door:
         self.peering.dials.tick(self.now)
 
     def neighbours(self) -> set[bytes]:
-        return self.node.neighbour_keys()
+        return {link.key for link in self.node.links.values()}
 
 
 @pytest.fixture

@@ -330,10 +330,6 @@ class Node:
         """The epoch of the records that are published now."""
         return self._own.epoch
 
-    def neighbour_keys(self) -> set[bytes]:
-        """The peers to which there is an admitted session."""
-        return {link.key for link in self.links.values()}
-
     def _links_to(self, key: bytes, transport: int) -> Iterable[NodeLink]:
         return (
             link for link in self.links.values() if link.key == key and link.transport == transport

@@ -28,9 +28,9 @@ way to them any moment, and one link is enough to join two halves."""
 TOP_UP_SECONDS = (0.05, 0.4)
 """Between two dials that are only to have more links: many may want the same at once."""
 
-EXPECTED_SECONDS = 0.5
+EXPECTED_SECONDS, EXPECTED_SHARE = 0.5, 0.005
 """How long after its record came a newcomer that names a link is not dialled: a way to it may show
-any moment."""
+any moment. So many seconds for each peer in reach, up to that: many would dial it in a large mesh."""
 
 REFUSED_SECONDS = 30.0
 """How long somebody who has refused us is left alone."""
@@ -192,7 +192,8 @@ class Dials:
         ):
             return float("-inf")
         linked = any(topology.reachable(edge.key) for edge in entry.record.edges)
-        return entry.received_at + EXPECTED_SECONDS if linked else float("-inf")
+        patience = min(EXPECTED_SECONDS, EXPECTED_SHARE * topology.reach())
+        return entry.received_at + patience if linked else float("-inf")
 
     def _cool_until(self, target: Target) -> float:
         """Until when nobody is dialled at a target, for what came from there."""

@@ -119,8 +119,6 @@ def _state(peer: Peer, graph: PresenceGraph) -> str:
     return "last known" if remote and is_last_known(state, graph.view.state) else str(state)
 
 
-
-
 async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:
     graph, met = await look(args, stop)
     peer = found_one(graph, args.peer)

@@ -30,10 +30,10 @@ def test_a_peer_that_cools_down_is_dialled_when_that_is_over_and_not_looked_at_b
     )
     targets = Targets(rng, "a")
     peering = Peering(node, targets, rng)
-    peering.hinted(DialHint("mdns", "z", (("192.0.2.1", 47_700),)), NOW)
+    peering.dials.hinted(DialHint("mdns", "z", (("192.0.2.1", 47_700),)), NOW)
     targets.bind("z", LIAR)
     while not node.exchange.strikes.strike(LIAR, Offence.INVALID, "a lie", NOW):
         pass
-    assert not peering.due(NOW)
-    assert peering.next_time(NOW) == NOW + COOL_DOWN
-    assert [target.name for target in peering.due(NOW + COOL_DOWN)] == ["z"]
+    assert not peering.dials.due(NOW)
+    assert peering.dials.next_time(NOW) == NOW + COOL_DOWN
+    assert [target.name for target in peering.dials.due(NOW + COOL_DOWN)] == ["z"]

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presence_core.codec.metadata import MAX_METADATA_BYTES, encode_metadata, metadata_size
+from presence_core.engine.node import Send
 from presence_core.gossip import exchange as exchange_module
-from presence_core.gossip.messages import Have, Records, Want
+from presence_core.gossip.messages import PREFIX_BYTES, Have, Records, Summary, Want
 from presence_core.gossip.quota import COOL_DOWN, Offence
 from presence_core.gossip.record import Body, Edge, Record, sign_record
 from presence_core.handshake.events import ByeCode, MessageType
@@ -121,6 +122,36 @@ def test_on_slow_links_records_are_offered_and_asked_for(field: Field) -> None:
     assert value_of(field.nodes["carol"], field.nodes["alice"]) == metadata_of(100)
     assert field.carried["bob", MessageType.HAVE] == 1
     assert field.carried["carol", MessageType.WANT] == 1
+
+
+def test_what_was_asked_for_is_offered_to_the_others_and_not_sent(field: Field) -> None:
+    field.chain("alice", "bob", "dave")
+    field.wait(5)
+    field.carried.clear()
+    for name in ("alice", "dave"):
+        for who in STRANGERS:
+            field.nodes[name].table.accept(record(who), 0.0, field.now, None)
+    field.wait(100)  # bob compares its table with one of them, and asks for what is new there
+    assert len(field.nodes["bob"].table) == len(STRANGERS) + 3
+    assert field.carried["bob", MessageType.HAVE]
+    assert not field.carried["bob", MessageType.RECORDS]  # whom it did not ask has them
+
+
+def test_a_version_that_follows_another_at_once_is_offered(field: Field) -> None:
+    line(field)
+    field.wait(30)
+    for number in (1, 2, 3):
+        field.carried.clear()
+        field.nodes["alice"].set_metadata(encode_metadata({"n": number}), field.now)
+        field.wait(1.0)
+        assert value_of(field.nodes["dave"], field.nodes["alice"]) == encode_metadata({"n": number})
+        assert field.carried["bob", MessageType.HAVE] == (number > 1)
+    field.wait(30)
+    field.carried.clear()
+    field.nodes["alice"].set_metadata(encode_metadata({"n": 4}), field.now)
+    field.wait(1.0)
+    assert field.carried["bob", MessageType.HAVE] == 0
+    assert value_of(field.nodes["dave"], field.nodes["alice"]) == encode_metadata({"n": 4})
 
 
 def test_what_everybody_has_is_told_nobody_twice(field: Field) -> None:
@@ -402,12 +433,12 @@ def test_nobody_is_blamed_for_what_it_was_asked_for(
     field.add("erin")
     field.link("erin", "alice")
     field.wait(1)
+    monkeypatch.setattr(exchange_module, "LARGE_MESH", 0)
     alice = field.nodes["alice"]
     for who in STRANGERS[:40]:
         alice.table.accept(record(who), 0.0, field.now, None)
-    offers = tuple((who.peer_key[:8], record(who).hash[:4]) for who in STRANGERS[:40])
-    field.say("alice", "erin", MessageType.HAVE, Have(offers).encode())
-    field.wait(0)
+        alice.exchange.spread.news(who.peer_key, None, field.now)
+    field.wait(0.1)
     assert 2 + 15 < len(field.nodes["erin"].table) <= 2 + 20
     assert not blamed(field)
 
@@ -423,20 +454,34 @@ def test_a_peer_that_changes_without_end_is_slowed_down_where_it_enters(field: F
     assert blamed(field) == {("bob", "alice")}
 
 
-def test_who_asks_for_what_is_not_here_gets_nothing_and_for_all_at_once_a_part(
-    field: Field,
-) -> None:
-    line(field)
-    field.carried.clear()
-    field.say("alice", "bob", MessageType.WANT, Want((b"nothing!",)).encode())
-    field.settle()
-    assert not field.carried
-    wanted = Want((field.nodes["dave"].key[:8],) * 5_000)
-    field.say("alice", "bob", MessageType.WANT, wanted.encode())
-    out = field.nodes["bob"]
-    out.tick(field.now)
-    sent = [Records.decode(item.body) for item in out.take_output()]  # type: ignore[union-attr]
-    assert sum(len(said.items) for said in sent) <= exchange_module.MAX_ANSWERED
+def test_nobody_draws_more_records_than_it_was_offered(field: Field) -> None:
+    field.chain("alice", "bob")
+    field.wait(5)
+    for who in STRANGERS:
+        field.nodes["bob"].table.accept(record(who), 0.0, field.now, None)
+    prefixes = [who.peer_key[:PREFIX_BYTES] for who in STRANGERS]
+
+    def drawn() -> int:
+        """Ask for everything, and more than there is; return how many records come."""
+        wanted = Want((b"nothing!", *prefixes, *prefixes[:50])).encode()
+        field.say("alice", "bob", MessageType.WANT, wanted)
+        bob = field.nodes["bob"]
+        bob.tick(field.now)
+        said = [item for item in bob.take_output() if isinstance(item, Send)]
+        assert {item.type for item in said} <= {MessageType.RECORDS}
+        return sum(len(Records.decode(item.body).items) for item in said)
+
+    bob, link = field.nodes["bob"], field.link_of("bob", "alice")
+    offered = bob.exchange._lines[link].offered
+    assert drawn() <= offered
+    assert drawn() == 0
+    assert bob.exchange.strikes.offenders[field.nodes["alice"].key].counts == {Offence.FLOOD: 2}
+    bob.exchange.summary(link, Summary(1, ()).encode(), field.now)  # asks for all that differs
+    bob.tick(field.now)
+    bob.take_output()
+    assert bob.exchange._lines[link].offered == len(STRANGERS) + 2
+    assert len(STRANGERS) <= drawn() <= len(STRANGERS) + 2
+    assert drawn() == 0
 
 
 def test_an_offer_that_is_not_kept_is_forgotten(field: Field) -> None:
@@ -492,11 +537,13 @@ FLOOD = st.lists(
 
 
 @settings(max_examples=40, deadline=None)
-@given(flood=FLOOD, seed=st.integers(0, 9))
+@given(flood=FLOOD, offering=st.booleans())
 def test_whoever_passes_on_what_hostile_members_flood_is_never_blamed(
-    flood: list[tuple[str, str, list[tuple[int, int, str]], int, float]], seed: int
+    flood: list[tuple[str, str, list[tuple[int, int, str]], int, float]], offering: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
+        if offering:
+            monkeypatch.setattr(exchange_module, "LARGE_MESH", 0)
         for name, value in (("NEW", 20.0), ("UNASKED", 10.0)):
             monkeypatch.setattr(exchange_module, f"{name}_BURST", value)
             monkeypatch.setattr(exchange_module, f"{name}_RATE", value / 10)

@@ -51,6 +51,29 @@ def test_metadata_of_every_size_arrives_before_and_after_the_link(field: Field, 
     assert not alice.bodies.fetching()
 
 
+def test_metadata_does_not_wait_for_links_that_come_up(field: Field) -> None:
+    field.link("alice", "bob")
+    alice, bob = field.nodes["alice"], field.nodes["bob"]
+    for number in range(4):  # a mesh that starts: links come up one after the other
+        field.wait(0.5)
+        field.add(f"c{number}")
+        field.link("alice", f"c{number}")
+    field.wait(0.1)
+    own = alice.table.get(alice.key)
+    assert own is not None
+    assert len(own.record.edges) < 5  # the last one waits to be told
+    for number in range(3):
+        data = encode_metadata({"n": number})
+        alice.set_metadata(data, field.now)
+        field.wait((0.0, 0.3, 1.3)[number])
+        assert (
+            alice.table.entries()[alice.key].record.metadata
+            == bob.table.entries()[alice.key].record.metadata
+        )
+        assert value_of(bob, alice) == data
+    assert len(alice.table.entries()[alice.key].record.edges) == 5
+
+
 def test_metadata_that_is_taken_back_is_gone(field: Field) -> None:
     field.link("alice", "bob")
     alice, bob = field.nodes["alice"], field.nodes["bob"]

@@ -8,6 +8,7 @@ import pytest
 
 from presence_core.discovery.hint import DialHint
 from presence_core.engine.addresses import addresses_of, host_and_port
+from presence_core.engine.dials import EXPECTED_SHARE
 from presence_core.engine.node import Node
 from presence_core.engine.own_record import NodeProfile
 from presence_core.engine.peering import (
@@ -113,21 +114,21 @@ class Door:
             self.tell(link, n, (near,))
 
     def hint(self, name: str, source: str = "mdns", key: bytes | None = None) -> None:
-        self.peering.hinted(DialHint(source, name, (ADDRESS,), 2), self.now)
+        self.peering.dials.hinted(DialHint(source, name, (ADDRESS,), 2), self.now)
         if key is not None:
             self.targets.bind(name, key)
 
     def due(self) -> list[Target]:
         self.tick()
-        return self.peering.due(self.now)
+        return self.peering.dials.due(self.now)
 
     def tick(self) -> None:
         self.node.tick(self.now)
         self.node.take_output()
-        self.peering.tick(self.now)
+        self.peering.dials.tick(self.now)
 
     def neighbours(self) -> set[bytes]:
-        return self.node.neighbour_keys()
+        return {link.key for link in self.node.links.values()}
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_whoever_says_hello_with_its_own_record_is_let_in(door: Door) -> None:
     link, answer = door.enter(0)
     assert answer == Admission()
     assert door.neighbours() == {PEERS[0].peer_key}
-    assert door.peering.links() == 1
+    assert len(door.node.links) == 1
     assert door.close(link) == PEERS[0].peer_key
     assert door.neighbours() == set()
     assert door.close(link) is None
@@ -230,7 +231,7 @@ def test_of_two_sessions_dialled_at_once_the_one_of_the_smaller_key_is_kept(door
                     assert answer.code is ByeCode.DUPLICATE
                     door.close(link)
             assert list(links) == ["x" if smaller else None]
-            assert door.peering.links() == len(door.node.links) == 1
+            assert len(door.node.links) == 1
 
 
 def test_a_later_session_replaces_the_old_one_also_when_all_places_are_taken() -> None:
@@ -333,7 +334,7 @@ def test_whoever_is_linked_is_not_dialled(door: Door) -> None:
     door.hint("z", key=PEERS[0].peer_key)
     door.now += 10
     assert door.due() == []
-    assert door.peering.next_time(door.now) == float("inf")
+    assert door.peering.dials.next_time(door.now) == float("inf")
 
 
 def test_a_static_address_is_dialled_whatever_links_there_are() -> None:
@@ -349,7 +350,7 @@ def test_a_lost_neighbour_is_dialled_soon_at_its_own_address(door: Door) -> None
     link, _ = door.enter(0)
     door.peering.located(link, (ADDRESS,))
     door.close(link, lost=True)
-    door.now = door.peering.next_time(door.now)
+    door.now = door.peering.dials.next_time(door.now)
     assert door.now <= 100.2
     (target,) = door.due()
     assert (target.peer_key, target.address()) == (PEERS[0].peer_key, ADDRESS)
@@ -361,7 +362,7 @@ def test_a_neighbour_that_said_goodbye_is_not_dialled(door: Door) -> None:
     door.close(link, code=ByeCode.LEAVING)
     door.now += 100
     assert door.due() == []
-    assert door.peering.next_time(door.now) == float("inf")
+    assert door.peering.dials.next_time(door.now) == float("inf")
 
 
 def test_links_are_made_up_to_three_that_we_dialled_and_then_no_more(door: Door) -> None:
@@ -377,7 +378,22 @@ def test_links_are_made_up_to_three_that_we_dialled_and_then_no_more(door: Door)
             dialled += 1
         door.now += 0.1
     assert dialled == 3
-    assert door.peering.next_time(door.now) == float("inf")
+    assert door.peering.dials.next_time(door.now) == float("inf")
+
+
+def test_whoever_says_that_it_is_full_is_dialled_only_if_it_is_out_of_reach(door: Door) -> None:
+    link, _ = door.enter(0)
+    door.reach_over(link, 0, 1, 2)
+    for n, free in ((1, 0), (2, 1), (3, 0)):
+        hint = DialHint("mdns", f"x{n}", (ADDRESS,), free)
+        door.peering.dials.hinted(hint, door.now)
+        door.targets.bind(hint.name, PEERS[n].peer_key)
+    dialled = []
+    for _ in range(10):
+        door.now += 5
+        dialled += [target.name for target in door.due()]
+    assert sorted(dialled) == ["x2", "x3"]
+    assert door.peering.dials.next_time(door.now) == float("inf")
 
 
 def test_top_ups_are_made_one_at_a_time(door: Door) -> None:
@@ -388,8 +404,8 @@ def test_top_ups_are_made_one_at_a_time(door: Door) -> None:
     door.now += 5
     assert len(door.due()) == 1
     assert door.due() == []
-    assert door.peering.next_time(door.now) > door.now
-    door.now = door.peering.next_time(door.now)
+    assert door.peering.dials.next_time(door.now) > door.now
+    door.now = door.peering.dials.next_time(door.now)
     assert len(door.due()) == 1
 
 
@@ -415,20 +431,34 @@ def test_who_has_links_enough_still_looks_for_those_out_of_reach_one_at_a_time()
     assert len(door.due()) == 1
     door.now += 5
     assert door.due() == []
-    assert door.peering.next_time(door.now) == float("inf")
+    assert door.peering.dials.next_time(door.now) == float("inf")
 
 
 def test_who_gets_out_of_reach_is_dialled_soon_and_who_is_back_is_not(door: Door) -> None:
     link, _ = door.enter(0)
     door.hint("x1", key=PEERS[1].peer_key)
     door.reach_over(link, 0, 1)
-    (target,) = door.targets.missing(set())
+    (target,) = door.targets.missing(set(), sought=False)
     door.targets.failed(target, door.now, seconds=1_000.0)
     door.tell(link, 0, (OWN_SLOT,))
     assert target.lost_at == door.now
     assert target.next_dial <= door.now + 0.3
     door.reach_over(link, 0, 1)
     assert target.lost_at is None
+
+
+def test_a_newcomer_whose_links_are_being_told_is_left_alone_for_a_moment(door: Door) -> None:
+    link, _ = door.enter(0)
+    door.hint("x1", key=PEERS[1].peer_key)
+    door.hint("x2", key=PEERS[2].peer_key)
+    door.now += 5
+    door.tell(link, 1, edges=(0,))  # it says that it is linked with a neighbour of ours
+    door.tell(link, 2, edges=(9,))  # with somebody whom we do not reach either
+    assert [target.name for target in door.due()] == ["x2"]
+    soonest = door.peering.dials.next_time(door.now)
+    assert soonest == pytest.approx(door.now + EXPECTED_SHARE)  # one peer is in reach
+    door.now += EXPECTED_SHARE
+    assert [target.name for target in door.due()] == ["x1"]
 
 
 def test_nobody_is_dialled_while_it_cools_down(door: Door) -> None:
@@ -439,7 +469,7 @@ def test_nobody_is_dialled_while_it_cools_down(door: Door) -> None:
         door.close(link)
     door.now += 5
     assert door.due() == []
-    at = door.peering.next_time(door.now)
+    at = door.peering.dials.next_time(door.now)
     assert at == door.node.exchange.strikes.cool_until(PEERS[0].peer_key)
     door.now = at
     assert [target.name for target in door.due()] == ["x0"]
@@ -448,26 +478,26 @@ def test_nobody_is_dialled_while_it_cools_down(door: Door) -> None:
 def test_who_has_refused_us_is_left_alone_for_a_while(door: Door) -> None:
     door.hint("x")
     (target,) = door.due()
-    door.peering.dial_failed(target, door.now, code=ByeCode.DENIED)
-    assert door.now + 15 <= door.peering.next_time(door.now) <= door.now + 30
+    door.peering.dials.failed(target, door.now, code=ByeCode.DENIED)
+    assert door.now + 15 <= door.peering.dials.next_time(door.now) <= door.now + 30
 
 
 def test_who_has_no_link_at_all_knocks_again_soon_where_there_was_no_room(door: Door) -> None:
     door.hint("x")
     (target,) = door.due()
-    door.peering.dial_failed(target, door.now, code=ByeCode.FULL)
-    assert door.now < door.peering.next_time(door.now) <= door.now + 1
+    door.peering.dials.failed(target, door.now, code=ByeCode.FULL)
+    assert door.now < door.peering.dials.next_time(door.now) <= door.now + 1
     door.now += 1
     (target,) = door.due()
     door.enter(0)
-    door.peering.dial_failed(target, door.now, code=ByeCode.FULL)
-    assert door.peering.next_time(door.now) >= door.now + 15
+    door.peering.dials.failed(target, door.now, code=ByeCode.FULL)
+    assert door.peering.dials.next_time(door.now) >= door.now + 15
 
 
 def test_our_own_advert_under_another_name_is_dialled_once(door: Door) -> None:
     door.hint("mirror")
     (target,) = door.due()
-    door.peering.dial_failed(target, door.now, key=OWN.peer_key)
+    door.peering.dials.failed(target, door.now, key=OWN.peer_key)
     door.now += 1_000
     assert door.due() == []
 
@@ -494,7 +524,7 @@ def test_what_is_dialled_stays_bounded_whatever_is_hinted_and_however_it_ends(do
         assert door.targets.dialling() == len(under_way)
         if under_way and rng.random() < 0.6:
             target = under_way.pop(rng.randrange(len(under_way)))
-            door.peering.dial_failed(target, door.now, code=rng.choice([None, ByeCode.FULL]))
+            door.peering.dials.failed(target, door.now, code=rng.choice([None, ByeCode.FULL]))
     assert len(door.targets._targets) <= 1_000
 
 
@@ -574,7 +604,7 @@ def test_places_change_hands_only_so_often() -> None:
         else:
             door.close(link)
     assert taken == DISPLACE_BURST
-    assert door.peering.links() == 3
+    assert len(door.node.links) == 3
 
 
 # -- links that are not needed
@@ -626,7 +656,7 @@ def test_whom_we_have_no_room_for_is_told_of_neighbours_that_have_few_links(door
 
 
 def test_hints_are_dialled_but_not_those_to_this_machine_from_elsewhere(door: Door) -> None:
-    door.peering.directed(
+    door.peering.dials.directed(
         Peers(((PEERS[0].peer_key, ("127.0.0.1:5", "[::1]:5", "192.0.2.7:47700")),)),
         door.now,
         local=False,
@@ -638,12 +668,12 @@ def test_hints_are_dialled_but_not_those_to_this_machine_from_elsewhere(door: Do
 
 def test_hints_to_neighbours_and_to_nowhere_are_passed_over(door: Door) -> None:
     door.enter(0)
-    door.peering.directed(
+    door.peering.dials.directed(
         Peers(((PEERS[0].peer_key, ("192.0.2.7:5",)), (PEERS[1].peer_key, ("nowhere",)))),
         door.now,
         local=False,
     )
-    assert list(door.targets.missing(set())) == []
+    assert list(door.targets.missing(set(), sought=True)) == []
 
 
 def test_a_hint_to_somebody_in_reach_is_no_reason_to_dial_when_there_are_links_enough() -> None:
@@ -651,7 +681,9 @@ def test_a_hint_to_somebody_in_reach_is_no_reason_to_dial_when_there_are_links_e
     door.hint("x0")
     link, _ = door.enter(0, dialled="x0")
     door.reach_over(link, 0, 1)
-    door.peering.directed(Peers(((PEERS[1].peer_key, ("192.0.2.7:5",)),)), door.now, local=False)
+    door.peering.dials.directed(
+        Peers(((PEERS[1].peer_key, ("192.0.2.7:5",)),)), door.now, local=False
+    )
     door.now += 5
     assert door.due() == []
 
@@ -703,21 +735,24 @@ def test_who_is_blocked_is_refused_and_not_dialled() -> None:
     key = PEERS[1].peer_key
     door.hint("a", key=key)
     door.hint("b", source="static")
-    assert {target.name for target in door.due()} == {"a", "b"}
+    due = door.due()
+    assert {target.name for target in due} == {"a", "b"}
     door.blocked.add(key)
     blocked = Refusal(ByeCode.BLOCKED, "this device blocks it")
     for dialled in ("a", "b"):  # what was on its way leads to nothing; behind b it is too
         link, refusal = door.knock(1, dialled=dialled)
         assert refusal == blocked
         door.close(link)
-    for target in list(door.targets.missing(set(), dialling=True)):
-        door.peering.dial_failed(target, door.now, code=ByeCode.BLOCKED, key=key)
+    for target in due:
+        door.peering.dials.failed(target, door.now, code=ByeCode.BLOCKED, key=key)
     assert door.knock(1)[1] == blocked
     door.now += 10_000.0
     assert door.due() == []
-    assert not door.peering.untried()
-    assert door.peering.next_time(door.now) == float("inf")
-    door.peering.directed(Peers(((key, (f"{ADDRESS[0]}:{ADDRESS[1]}",)),)), door.now, local=False)
+    assert not door.peering.dials.untried()
+    assert door.peering.dials.next_time(door.now) == float("inf")
+    door.peering.dials.directed(
+        Peers(((key, (f"{ADDRESS[0]}:{ADDRESS[1]}",)),)), door.now, local=False
+    )
     assert door.due() == []
     assert door.knock(2)[1] is None
 
@@ -727,7 +762,7 @@ def test_who_is_blocked_no_more_is_dialled_at_once() -> None:
     key = PEERS[1].peer_key
     door.hint("a", key=key)
     (target,) = door.due()
-    door.peering.dial_failed(target, door.now, code=ByeCode.BLOCKED, key=key)
+    door.peering.dials.failed(target, door.now, code=ByeCode.BLOCKED, key=key)
     assert door.due() == []
     door.targets.again(key, door.now)
     assert door.due() == [target]

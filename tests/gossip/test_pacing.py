@@ -69,6 +69,13 @@ def test_what_nobody_has_heard_puts_nothing_off() -> None:
     assert publish_when_due(pacer, 0.1) == pytest.approx(0.1 + DELAYS[1])
 
 
+def test_a_version_without_a_change_of_this_kind_puts_none_off() -> None:
+    pacer = PublishPacer()
+    for moment in range(9):
+        pacer.published(moment / 10)
+    assert publish_when_due(pacer, 1.0) == 1.0
+
+
 def test_without_a_change_nothing_is_due() -> None:
     pacer = PublishPacer()
     assert pacer.next_time() is None

@@ -171,7 +171,7 @@ class Peer:
 
     def hinted(self, hint: DialHint) -> None:
         """Take a hint of whom to dial."""
-        self.peering.hinted(hint, self._clock.now)
+        self.peering.dials.hinted(hint, self._clock.now)
         self._dial_by(self._clock.now + DIAL_SECONDS)
 
     def withdrawn(self, instance: str) -> None:
@@ -190,9 +190,9 @@ class Peer:
             return
         self._dial_at = float("inf")
         now = self._clock.now
-        for target in self.peering.due(now, self._knocking()):
+        for target in self.peering.dials.due(now, self._knocking()):
             Dial(self.world.network, self, target, self.world.listener)
-        self._dial_by(max(self.peering.next_time(now), now + DIAL_SECONDS))
+        self._dial_by(max(self.peering.dials.next_time(now), now + DIAL_SECONDS))
 
     def _knocking(self) -> set[str]:
         waiting = [applicant.end for applicant in self._applicants.values()]
@@ -202,7 +202,7 @@ class Peer:
     def dial_failed(self, target: Target) -> None:
         """Nobody answers at a target."""
         if self.running:
-            self.peering.dial_failed(target, self._clock.now)
+            self.peering.dials.failed(target, self._clock.now)
             self._pump()
 
     def connected(self, end: End) -> None:
@@ -348,7 +348,7 @@ class Peer:
         except MessageError:
             self._hang_up(applicant.end, ByeCode.PROTOCOL)
         else:
-            self.peering.directed(peers, self._clock.now, local=False)
+            self.peering.dials.directed(peers, self._clock.now, local=False)
 
     def _let_in(self, applicant: _Applicant, hello: Hello) -> None:
         end = applicant.end
@@ -404,7 +404,7 @@ class Peer:
         gone = self.peering.closed(end.id, code=said, lost=lost, now=now)
         if end.dialled is not None and not was_admitted:
             key = end.key if end.authenticated else None
-            self.peering.dial_failed(end.dialled, now, code=code, key=key)
+            self.peering.dials.failed(end.dialled, now, code=code, key=key)
         if gone is not None and lost:
             self._look_again()
 
@@ -443,7 +443,7 @@ class Peer:
     def _pump(self) -> None:
         now = self._clock.now
         self.node.tick(now)
-        self.peering.tick(now)
+        self.peering.dials.tick(now)
         if self.node.learned:
             self.node.learned.clear()
             self.device.kept.keep(self.node.issuers)
@@ -508,7 +508,7 @@ class Peer:
             busy=bool(self._half_open or self._applicants)
             or self.node.exchange.sync.awaited()
             or self.node.bodies.fetching()
-            or self.peering.untried(),
+            or self.peering.dials.untried(),
             known_peers=len(self.node.table) - 1,
         )
         self.view.assess(sight, self._clock.now)

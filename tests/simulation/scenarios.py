@@ -192,9 +192,7 @@ def death(stage: Stage) -> list[Row]:
     neighbours = [end.far.peer for end in device.running.admitted.values() if end.far]
     began = stage.world.clock.now
     device.power_off()
-    noticed = Spreading(
-        stage.world, neighbours, lambda peer: device.key not in peer.node.neighbour_keys()
-    )
+    noticed = Spreading(stage.world, neighbours, lambda peer: device.key not in _neighbours(peer))
     rows = _gone(stage, device, began, "a silent death")
     rows[0].note = f"the last neighbour noticed after {noticed.seconds(1.0, began) or 0:.2f} s"
     return rows
@@ -246,7 +244,7 @@ def merge(stage: Stage) -> list[Row]:
     joined = Spreading(
         world,
         [device.running for device in halves[0]],
-        lambda peer: not keys.isdisjoint(peer.node.neighbour_keys()),
+        lambda peer: not keys.isdisjoint(_neighbours(peer)),
     )
     spreading = Spreading(world, peers, reaches(len(peers)))
     agreement = Agreement(world, peers)
@@ -293,6 +291,10 @@ def hops_are_right(stage: Stage) -> bool:
 def _halves(devices: Sequence[Device]) -> tuple[Sequence[Device], Sequence[Device]]:
     middle = len(devices) // 2
     return devices[:middle], devices[middle:]
+
+
+def _neighbours(peer: Peer) -> set[bytes]:
+    return {link.key for link in peer.node.links.values()}
 
 
 def _version(peer: Peer) -> tuple[int, int]:

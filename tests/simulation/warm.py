@@ -66,7 +66,8 @@ def warm_up(world: World, groups: Sequence[Sequence[Device]]) -> None:
 def connect(world: World, one: Peer, other: Peer) -> None:
     """Make a session between two peers that is let in at both ends, dialled by the first."""
     world.air.tell(one, other)
-    target = one.targets.dial(next(t for t in one.targets.missing(()) if t.name == other.instance))
+    heard = one.targets.missing((), sought=True)
+    target = one.targets.dial(next(t for t in heard if t.name == other.instance))
     out, into = world.network.pipe(one.host, other.host), world.network.pipe(other.host, one.host)
     session = world.rng.randbytes(32)
     near = End(one, other.host, out, into, session, target)
@@ -115,5 +116,5 @@ def _learn(peer: Peer, records: Iterable[Record], moment: float) -> None:
         same = Summary(1 if end.dialled else 0, ())  # what ends the comparison of equal tables
         node.message(end.id, MessageType.SUMMARY, same.encode(), moment)
     node.tick(moment)
-    peer.peering.tick(moment)
+    peer.peering.dials.tick(moment)
     node.take_output()

@@ -301,7 +301,7 @@ class Engine:
             return
         now = self._clock.now()
         self._node.tick(now)
-        self._peering.tick(now)
+        self._peering.dials.tick(now)
         self.links.carry_out(self._node.take_output())
         self._sift()
         due = self._node.next_time()
@@ -338,8 +338,8 @@ class Engine:
         self._dial_timer = None
         if self._running:
             now = self._clock.now()
-            self._lan.dial(self._peering.due(now, self.links.knocking()))
-            self._dial_by(max(self._peering.next_time(now), now + DIAL_SECONDS))
+            self._lan.dial(self._peering.dials.due(now, self.links.knocking()))
+            self._dial_by(max(self._peering.dials.next_time(now), now + DIAL_SECONDS))
 
     def _changed(self) -> None:
         """Publish a graph soon: at once after a quiet time, else within the building interval."""
@@ -386,7 +386,7 @@ class Engine:
             self.links.busy()
             or self._node.exchange.sync.awaited()
             or self._node.bodies.fetching()
-            or self._peering.untried()
+            or self._peering.dials.untried()
         )
         sight = Sight(
             links=len(self.links.admitted),

@@ -86,7 +86,7 @@ class Lan:
         """
         self._peering = peering
         for hint in static_hints(peers, DEFAULT_PORT):
-            peering.hinted(hint, self._now())
+            peering.dials.hinted(hint, self._now())
         if peers:
             self._reports.static_works("")
         await self._listen(listen, interfaces)
@@ -135,7 +135,7 @@ class Lan:
         self._conditions.set("mdns", state, message, hint)
 
     def _hinted(self, hint: DialHint) -> None:
-        self._peering.hinted(hint, self._now())
+        self._peering.dials.hinted(hint, self._now())
         self._happened()
 
     def dial(self, targets: list[Target]) -> None:
@@ -152,7 +152,7 @@ class Lan:
         try:
             stream = await dial(host, port, seconds=target.dial_seconds())
         except OSError as error:
-            self._peering.dial_failed(target, self._now())
+            self._peering.dials.failed(target, self._now())
             if target.source == "static":
                 self._reports.static_failed(target.name, _why(error))
             log.debug("dialling %s at %s port %d: %s", target.name, host, port, error)

@@ -283,7 +283,7 @@ class Links:
         except MessageError as error:
             link.hang_up(ByeCode.PROTOCOL, str(error))
             return
-        self._peering.directed(peers, self._clock.now(), local=is_loopback(link.stream.host))
+        self._peering.dials.directed(peers, self._clock.now(), local=is_loopback(link.stream.host))
 
     def _share_attention(self) -> None:
         relaxed = len(self.admitted) >= RELAXED_LINKS
@@ -317,7 +317,7 @@ class Links:
         if target is None or was_admitted:
             return
         key = link.session.peer_key
-        self._peering.dial_failed(target, self._clock.now(), code=closed.code, key=key)
+        self._peering.dials.failed(target, self._clock.now(), code=closed.code, key=key)
         if target.source == "static" and closed.code != ByeCode.DUPLICATE:
             self._reports.static_failed(
                 target.name, _why_closed(closed, authenticated=key is not None)

@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PROTOCOL_VERSION = 1
-LINK_UP_PATIENCE = 0.02
-"""Links come up in swarms, and both their ends know of them; the others are told of all at once."""
-
 SLOW_TRANSPORTS = frozenset({2})
 """Bluetooth: records are offered there, not sent unasked (protocol §6.6)."""
 
@@ -207,7 +204,7 @@ class Node:
         self._bodies.follow(self._newest(key) or record, link)
         self._issuer_gossip.open(link, now)
         self.changed.add(key)
-        self._own.change(now, patience=LINK_UP_PATIENCE)
+        self._own.gain(now)
 
     def link_down(self, link: int, now: float) -> None:
         """Remove a session that has ended, whatever the reason."""
@@ -281,6 +278,8 @@ class Node:
         for key in self.table.take_evicted():
             self._drop(key)
         settled = self.topology.settle()
+        if not settled.edges:
+            return
         self.changed |= settled.peers
         self.changed_edges |= settled.edges
         self.rerouted |= settled.peers
@@ -332,10 +331,6 @@ class Node:
     def own_epoch(self) -> int:
         """The epoch of the records that are published now."""
         return self._own.epoch
-
-    def neighbour_keys(self) -> set[bytes]:
-        """The peers to which there is an admitted session."""
-        return {link.key for link in self.links.values()}
 
     def _links_to(self, key: bytes, transport: int) -> Iterable[NodeLink]:
         return (

@@ -8,7 +8,6 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Self
 
-from presence_core.changes import changes_between
 from presence_core.model import GraphChange, PresenceGraph
 
 if TYPE_CHECKING:
@@ -126,6 +125,8 @@ class GraphWatch:
 
     async def changes(self, interval: float) -> AsyncIterator[GraphChange]:
         """Yield the graph of now with no changes, then each newer graph with what changed."""
+        from presence_core.changes import changes_between  # its words are not everybody's memory
+
         seen = self.latest
         yield GraphChange(seen, ())
         while (newer := await self.newer_than(seen)) is not None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from presence_core.identity.mesh import MeshKey
 
 LIFETIME = 3_600
+LINK_UP_PATIENCE = 0.02
+"""Links come up in swarms, and both their ends know of them; the others are told of all at once."""
+
 MAX_EPOCH = (1 << 64) - 1
 REFRESH_SECONDS = (1_200.0, 1_500.0)
 
@@ -56,17 +59,25 @@ class OwnRecord:
         self._rng = rng
         self._seq = 0
         self._refresh_at = float("inf")
-        self._pacer = PublishPacer()
+        self._links = PublishPacer()
+        self._words = PublishPacer()
+        """What the peer says of itself: a person who changes it does not wait until all links of a
+        mesh that starts are up."""
 
-    def change(self, now: float, *, patience: float = 0.0) -> None:
-        """Say that what is in it has changed; see :meth:`PublishPacer.request`."""
+    def change(self, now: float) -> None:
+        """Say that what the peer says of itself has changed; see :meth:`PublishPacer.request`."""
         if not self.leaving:
-            self._pacer.request(now, patience=patience)
+            self._words.request(now)
+
+    def gain(self, now: float) -> None:
+        """Say that there is one more link."""
+        if not self.leaving:
+            self._links.request(now, patience=LINK_UP_PATIENCE)
 
     def lose(self, now: float) -> None:
         """Say that a link in it is no more."""
         if not self.leaving:
-            self._pacer.urge(now)
+            self._links.urge(now)
 
     def outdo(self, record: Record, now: float) -> None:
         """Jump above a record of our own key that is newer than ours.
@@ -77,25 +88,26 @@ class OwnRecord:
         if (record.epoch, record.seq) > (self.epoch, self._seq) and not self.leaving:
             self.epoch = min(record.epoch + 1, MAX_EPOCH)
             self._seq = 0
-            self._pacer.request(now)
+            self._words.request(now)
 
     def due(self, now: float) -> bool:
         """Whether a new version is to be published now."""
         if now >= self._refresh_at:
             self._refresh_at = float("inf")
-            self._pacer.request(now)
-        return self._pacer.due(now)
+            self._words.request(now)
+        return self._links.due(now) or self._words.due(now)
 
     def next_time(self) -> float:
         """When a new version will be due."""
-        due = self._pacer.next_time()
-        return self._refresh_at if due is None else min(due, self._refresh_at)
+        due = (self._links.next_time(), self._words.next_time(), self._refresh_at)
+        return min(moment for moment in due if moment is not None)
 
     def sign(self, edges: Iterable[Edge], now: float) -> Record:
         """Make the next version; the last one, of a peer that leaves, has no edges."""
         edges = tuple(edges)
         self._seq += 1
-        self._pacer.published(now, heard=bool(edges))
+        for pacer in (self._links, self._words):
+            pacer.published(now, heard=bool(edges))
         self._refresh_at = now + self._rng.uniform(*REFRESH_SECONDS)
         return sign_record(
             self._identity,

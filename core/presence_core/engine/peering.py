@@ -9,32 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from presence_core.discovery.hint import DialHint
-from presence_core.engine.addresses import address_text, host_and_port
+from presence_core.engine.addresses import address_text
+from presence_core.engine.dials import Dials
+from presence_core.engine.tie import Tie
 from presence_core.gossip.messages import MAX_HINTS, Peers
-from presence_core.gossip.neighbours import LinkClaim, Slots, keep_new, most_redundant
+from presence_core.gossip.neighbours import Slots, keep_new, most_redundant
 from presence_core.gossip.quota import Offence, Rates
 from presence_core.gossip.record import Record, RecordError, parse_record
 from presence_core.handshake.events import ByeCode
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Container
     from collections.abc import Set as AbstractSet
 
     from presence_core.engine.node import Node
-    from presence_core.engine.targets import Target, Targets
+    from presence_core.engine.targets import Targets
     from presence_core.gossip.messages import Hello
 
 MAX_APPLICANTS = 16
 """Authenticated links that may wait to be let in."""
-
-SEEK_SECONDS = (0.1, 0.5)
-"""Between two dials to peers that no way leads to, for who has links enough: the graph may show a
-way to them any moment, and one link is enough to join two halves."""
-
-TOP_UP_SECONDS = (0.05, 0.4)
-"""Between two dials that are only to have more links: many may want the same at once."""
 
 SURPLUS_SECONDS = (5.0, 10.0)
 """How often it is looked whether there are more links than are wanted."""
@@ -42,16 +35,8 @@ SURPLUS_SECONDS = (5.0, 10.0)
 DISPLACE_RATE, DISPLACE_BURST = 0.5, 4.0
 """How often a link is let go for somebody who has none."""
 
-REFUSED_SECONDS = 30.0
-"""How long somebody who has refused us is left alone."""
-
-LONELY_SECONDS = 1.0
-"""The same for who has no link at all: at the second time it is let in."""
-
 TURNED_AWAY_SECONDS = 60.0
 MAX_TURNED_AWAY = 256
-
-_REFUSALS = (ByeCode.FULL, ByeCode.DENIED, ByeCode.BLOCKED, ByeCode.LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +52,6 @@ class Admission:
     """A link is let in; these others are to be closed for it."""
 
     drop: tuple[tuple[int, ByeCode, str], ...] = ()
-
-
-@dataclass(slots=True)
-class Tie:
-    """A session from the moment at which its other end has proven its key."""
-
-    link: int
-    key: bytes
-    transport: int
-    dialled: str | None
-    """Name of the target that we dialled; None when the other end did."""
-    authenticated_at: float
-    session_id: bytes
-    addresses: tuple[tuple[str, int], ...] = ()
-    """Where the other end can be dialled again."""
-
-    def claim(self) -> LinkClaim:
-        """Return what the rule on duplicate sessions needs to know."""
-        return LinkClaim(self.dialled is not None, self.authenticated_at, self.session_id)
 
 
 class Peering:
@@ -106,11 +72,10 @@ class Peering:
         self._rng = rng
         self._applicants: dict[int, Tie] = {}
         self._admitted: dict[int, Tie] = {}
+        self.dials = Dials(node, targets, rng, self.slots, self._admitted, blocked=blocked)
         self._displaced: Rates[None] = Rates(DISPLACE_RATE, DISPLACE_BURST)
         self._turned_away: dict[bytes, float] = {}
         """Peers without a link for whom there was no room, and when."""
-        self._top_up_at = float("-inf")
-        self._seek_at = float("-inf")
         self._surplus_at = float("-inf")
 
     # -- whom to let in
@@ -251,30 +216,11 @@ class Peering:
             self._targets.lost(tie.key, tie.addresses, now)
         return tie.key
 
-    def dial_failed(
-        self, target: Target, now: float, *, code: int | None = None, key: bytes | None = None
-    ) -> None:
-        """Note that a dial has not led to a neighbour: no answer, or a goodbye with this code."""
-        if key == self._node.key:
-            self._targets.bind(target.name, key)
-        refused = code in _REFUSALS
-        patience = REFUSED_SECONDS if self._admitted or code != ByeCode.FULL else LONELY_SECONDS
-        seconds = patience * self._rng.uniform(0.5, 1.0) if refused else None
-        self._targets.failed(target, now, seconds=seconds, missed_by=self._seekers())
-
-    # -- whom to dial
-
-    def links(self) -> int:
-        """Return how many links are held."""
-        return len(self._admitted)
+    # -- how many
 
     def free(self) -> int:
         """Return how many more links would be accepted."""
         return max(0, self.slots.accept - len(self._admitted))
-
-    def undialled(self) -> set[bytes]:
-        """Return whom there is no reason to dial: the neighbours, ourselves, who is blocked."""
-        return {self._node.key, *(tie.key for tie in self._admitted.values()), *self._blocked}
 
     def surplus(self, now: float) -> int | None:
         """Return a link to give up, now and then: one more dialled than is wanted in the long run.
@@ -297,142 +243,6 @@ class Peering:
             and topology.share_neighbour(self._node.key, tie.key)
         ]
         return max(spare)[1] if spare else None
-
-    def tick(self, now: float) -> None:
-        """Follow who has got out of reach, and who has come back."""
-        adverts, self._node.adverts = self._node.adverts, {}
-        for name, key in adverts.items():
-            self._targets.bind(name, key)
-        rerouted, self._node.rerouted = self._node.rerouted, set()
-        for key in rerouted:
-            if self._node.topology.reachable(key):
-                self._targets.found(key)
-            else:
-                entry = self._node.table.get(key)
-                if entry is not None and not entry.record.leaving:
-                    self._targets.missed(key, now, self._seekers())
-
-    def due(self, now: float, knocking: Container[str] = ()) -> list[Target]:
-        """Return whom to dial now, marked as dialling.
-
-        Whoever cannot be reached comes first; then links are made up to the number that is wanted.
-        From a host of ``knocking`` somebody is shaking hands with us already: it is left alone for
-        a moment, as it is probably the same peer.
-        """
-        seeking, more = self._wishes(now)
-        chosen: list[Target] = []
-        if not seeking and not more:
-            return chosen
-        sought, reached = self._candidates()
-        for target in self._due_of(sought, now) if seeking else ():
-            if len(chosen) >= seeking:
-                break
-            if self._targets.give_way(target, knocking, now):
-                continue
-            chosen.append(self._targets.dial(target))
-            self._seek_at = now + self._rng.uniform(*SEEK_SECONDS)
-        if not chosen and more:
-            for target in self._due_of(reached, now):
-                chosen.append(self._targets.dial(target))
-                if self._admitted:
-                    self._top_up_at = now + self._rng.uniform(*TOP_UP_SECONDS)
-                    break
-                if len(chosen) >= more:
-                    break
-        return chosen
-
-    def next_time(self, now: float) -> float:
-        """When :meth:`due` may have somebody; infinity for never."""
-        seeking, more = self._wishes(now, ahead=True)
-        soonest = float("inf")
-        if not seeking and not more:
-            return soonest
-        sought, reached = self._candidates()
-        if seeking:
-            soonest = min(map(self._dial_at, sought), default=soonest)
-            if not self._needy():
-                soonest = max(soonest, self._seek_at)
-        if more and reached:
-            soonest = min(soonest, max(min(map(self._dial_at, reached)), self._top_up_at))
-        return soonest
-
-    def untried(self) -> bool:
-        """Whether somebody who may be out there has not been dialled even once."""
-        return any(
-            not target.failures and (target.dialling or self._is_sought(target))
-            for target in self._targets.missing(self.undialled(), dialling=True)
-        )
-
-    def _wishes(self, now: float, *, ahead: bool = False) -> tuple[int, int]:
-        """How many dials may begin: to those out of reach, and to others."""
-        running = self._targets.dialling()
-        links = len(self._admitted)
-        wanted = min(self.slots.dial - self._dialled(), self.slots.accept - links) - running
-        if self._needy():
-            seeking = max(1, self.slots.dial - links) - running
-        else:
-            seeking = min(1, self.slots.accept + self.slots.spare - links) - running
-            if now < self._seek_at and not ahead:
-                seeking = 0
-        if now < self._top_up_at and not ahead:
-            wanted = 0
-        return max(0, seeking), max(0, wanted)
-
-    def _dialled(self) -> int:
-        return sum(tie.dialled is not None for tie in self._admitted.values())
-
-    def _needy(self) -> bool:
-        """Whether there are fewer links than one dials, so that there is no time to lose."""
-        return len(self._admitted) < self.slots.dial
-
-    def _candidates(self) -> tuple[list[Target], list[Target]]:
-        """Return who may be dialled, sooner or later: those who are sought, and the others."""
-        sought: list[Target] = []
-        reached: list[Target] = []
-        for target in self._targets.missing(self.undialled()):
-            (sought if self._is_sought(target) else reached).append(target)
-        return sought, reached
-
-    def _is_sought(self, target: Target) -> bool:
-        """Whether this is somebody out of reach, or an address that a person has asked for."""
-        key = target.peer_key
-        return target.source == "static" or key is None or not self._node.topology.reachable(key)
-
-    def _due_of(self, targets: list[Target], now: float) -> list[Target]:
-        """Return those that may be dialled now: what a person has asked for, then who has room."""
-        due = [target for target in targets if self._dial_at(target) <= now]
-        self._rng.shuffle(due)
-        due.sort(key=lambda target: (target.source != "static", target.free_slots == 0))
-        return due
-
-    def _dial_at(self, target: Target) -> float:
-        return max(target.next_dial, self._cool_until(target))
-
-    def _cool_until(self, target: Target) -> float:
-        """Until when nobody is dialled at a target, for what came from there."""
-        key = target.peer_key
-        return float("-inf") if key is None else self._node.exchange.strikes.cool_until(key)
-
-    def _seekers(self) -> int:
-        """How many look for somebody who is out of reach: all who are in reach, and we."""
-        return self._node.topology.reach() + 1
-
-    # -- what discovery says
-
-    def hinted(self, hint: DialHint, now: float) -> None:
-        """Take a hint of somebody who may be dialled."""
-        self._targets.hint(hint, now, reach=self._node.topology.reach())
-
-    def directed(self, peers: Peers, now: float, *, local: bool) -> None:
-        """Take the hints of somebody who had no room for us; ``local``: it is on this machine."""
-        for key, texts in peers.hints:
-            addresses = tuple(
-                a for text in texts if (a := host_and_port(text, local=local)) is not None
-            )
-            if addresses and key not in self.undialled():
-                name = f"hint:{key.hex()}"
-                self._targets.bind(name, key)
-                self.hinted(DialHint("peers", name, addresses), now)
 
     # -- hints for others, and from others
 

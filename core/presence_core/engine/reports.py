@@ -110,15 +110,6 @@ class Reports:
             self._full.add(key)
         self._say_full()
 
-    def no_room(self, links: int) -> None:
-        """We have no room for another link."""
-        self._conditions.set(
-            "neighbours",
-            ConditionState.WARNING,
-            f"this device holds {links} links and has no room for more",
-            "peers beyond that are seen over others; nothing needs to be done",
-        )
-
     def _say_full(self) -> None:
         if not self._full:
             self._conditions.clear("neighbours")

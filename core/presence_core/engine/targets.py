@@ -24,7 +24,7 @@ CROSSING_SECONDS = (0.15, 0.2)
 dial to the other."""
 MEETING_SHARE = 0.05
 """A mesh dials somebody new so often, all its peers together; the first link makes him known."""
-MEETING_LIMITS = (0.2, 2.0)
+MEETING_LIMITS = (0.2, 10.0)
 """Within how many seconds each of them would."""
 ALL_FREE = ACCEPT
 """Free slots in the advert of a peer that has no links."""
@@ -54,6 +54,8 @@ class Target:
     failures: int = 0
     turn: int = 0
     dialling: bool = False
+    reached: bool = False
+    """Whether the peer behind it was in reach once."""
     lost_at: float | None = None
     """When the peer behind it was lost without a goodbye; None while it is not missed."""
     gone: bool = False
@@ -79,6 +81,9 @@ class Targets:
         """Who is behind an advert: known from a record or a session, maybe before the advert."""
         self._of: dict[bytes, set[str]] = {}
         """The names under which a peer can be dialled."""
+        self._in_reach: set[bytes] = set()
+        self._sought: dict[str, Target] = {}
+        """Those behind which is nobody who is in reach, as far as is known, and configured ones."""
         self._dialling = 0
 
     # -- what discovery says
@@ -148,28 +153,51 @@ class Targets:
         target.peer_key = key
         if key is not None:
             self._of.setdefault(key, set()).add(target.name)
+        self._sort(target)
+
+    def _sort(self, target: Target) -> None:
+        """Note whether somebody is to be sought at a target."""
+        if target.source == "static" or target.peer_key not in self._in_reach:
+            self._sought[target.name] = target
+        else:
+            self._sought.pop(target.name, None)
+            target.reached = True
 
     def _remove(self, target: Target) -> None:
         self._own(target, None)
-        del self._targets[target.name]
+        del self._targets[target.name], self._sought[target.name]
 
     def _targets_of(self, key: bytes) -> list[Target]:
         return [self._targets[name] for name in self._of.get(key, ())]
 
     # -- dialling
 
-    def missing(self, connected: Container[bytes], *, dialling: bool = False) -> Iterator[Target]:
-        """Return the targets behind which nobody is who is connected, due or not.
+    def missing(self, connected: Container[bytes], *, sought: bool) -> Iterator[Target]:
+        """Return the targets that may be dialled, due or not: nobody is there who is connected.
 
-        ``dialling``: also those that are being dialled.
+        ``sought``: those of whom no way leads to anybody, as far as is known, or that a person has
+        configured; otherwise the others.
         """
+        targets = self._sought if sought else self._targets
         return (
             target
-            for target in self._targets.values()
-            if (dialling or not target.dialling)
-            and (target.peer_key is None or target.peer_key not in connected)
-            and (not target.gone or target.lost_at is not None)
+            for target in targets.values()
+            if not target.dialling
+            and (sought or target.name not in self._sought)
+            and self._is_there(target, connected)
         )
+
+    def untried(self, connected: Container[bytes]) -> bool:
+        """Whether somebody who is sought has not been dialled even once, or is just now."""
+        return any(
+            not target.failures and self._is_there(target, connected)
+            for target in self._targets.values()
+            if target.dialling or target.name in self._sought
+        )
+
+    def _is_there(self, target: Target, connected: Container[bytes]) -> bool:
+        known = target.peer_key is not None and target.peer_key in connected
+        return not known and (not target.gone or target.lost_at is not None)
 
     def dialling(self) -> int:
         """Return how many dials and handshakes of ours are under way."""
@@ -242,11 +270,20 @@ class Targets:
             self._targets[name] = target
             self._own(target, key)
 
-    def missed(self, key: bytes, now: float, missed_by: int) -> None:
-        """Note that a peer is out of reach; it is dialled soon, the sooner the fewer miss it."""
+    def out_of_reach(self, key: bytes, now: float, missed_by: int) -> None:
+        """Note that no way leads to a peer, or none any more.
+
+        Who was in reach and is ``missed_by`` so many is dialled soon, the sooner the fewer they
+        are; 0 for who has said goodbye. Who never was keeps its turn.
+        """
+        self._in_reach.discard(key)
         for target in self._targets_of(key):
-            if target.lost_at is None:
-                self._miss(target, now, min(2.0, max(0.2, _BACKOFF_SHARE * missed_by)))
+            self._sort(target)
+            if missed_by and target.lost_at is None:
+                if target.reached:
+                    self._miss(target, now, min(2.0, max(0.2, _BACKOFF_SHARE * missed_by)))
+                else:
+                    target.lost_at = now
 
     def _miss(self, target: Target, now: float, within: float) -> None:
         target.lost_at = now
@@ -255,7 +292,9 @@ class Targets:
 
     def found(self, key: bytes) -> None:
         """Note that a peer is in reach."""
+        self._in_reach.add(key)
         for target in self._targets_of(key):
+            self._sort(target)
             target.lost_at = None
             if target.gone and not target.dialling:
                 self._remove(target)

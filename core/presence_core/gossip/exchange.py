@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 LARGE_MESH = 500
 """Peers above which records are offered and asked for, not sent unasked."""
 
+HASTE_SECONDS = 5.0
+"""A version that follows another within this time is offered: there are more where it comes from,
+and each sent unasked comes to everybody two or three times."""
+
 RACE_SECONDS = 10.0
 """How long after a newer version, or after a link has come up, a neighbour may not know better than
 to pass an older one on."""
@@ -93,6 +97,8 @@ class _Line:
     key: bytes
     slow: bool
     since: float
+    offered: int = 0
+    """Records that were offered over it and not asked for since."""
     over: bool = False
     """It is to be closed for what came over it; nothing more of it counts."""
 
@@ -207,6 +213,8 @@ class Exchange:
             # Its signature proves who says two things at once, whoever passes it on.
             self._blame(record.key, Offence.CONTRADICTED, f"two of {record.name!r}", now)
         if verdict in _TAKEN and entry is not None and entry.record is record:
+            hasty = known is not None and now - known.received_at < HASTE_SECONDS
+            entry.offered = asked or hasty
             self.spread.news(record.key, link, now)
             self._taker.record_taken(record, link, now)
         elif verdict in (Accepted.OLDER, Accepted.EQUIVOCATION) and known is not None:
@@ -254,8 +262,18 @@ class Exchange:
         return self.pulls.waits(link, prefix) or self._versions.take((link, key), now)
 
     def want(self, link: int, body: bytes, now: float) -> None:
-        """Send what a neighbour asks for. Raises MessageError."""
-        entries = (self.table.find(prefix) for prefix in Want.decode(body).prefixes[:MAX_ANSWERED])
+        """Send what a neighbour asks for, of what it was offered. Raises MessageError.
+
+        Nobody asks for more than that, so nobody can draw more than it would have been told; an
+        honest neighbour asks once for each offer.
+        """
+        prefixes = Want.decode(body).prefixes
+        line = self._lines[link]
+        allowed = min(MAX_ANSWERED, line.offered)
+        line.offered = max(0, line.offered - len(prefixes))
+        if len(prefixes) > allowed:
+            self.offence(link, Offence.FLOOD, "asks for more than it was offered", now)
+        entries = (self.table.find(prefix) for prefix in prefixes[:allowed])
         found = [entry for entry in entries if entry is not None]
         for entry in found:
             self.spread.known(link, entry.record.key)
@@ -313,7 +331,9 @@ class Exchange:
             entry = self.table.get(key)
             if entry is None:
                 continue
-            if key == self._own_key or (not offering and self._unasked.take(link, now)):
+            if key == self._own_key or not (
+                offering or entry.offered or not self._unasked.take(link, now)
+            ):
                 sent.append(entry)
             else:
                 offers.append((key[:PREFIX_BYTES], entry.record.hash[:MARK_BYTES]))
@@ -337,6 +357,9 @@ class Exchange:
 
     def _send(self, link: int, messages: Iterable[Summary | Have | Records]) -> None:
         for message in messages:
+            if isinstance(message, Have):
+                line = self._lines[link]
+                line.offered = min(line.offered + len(message.offers), MAX_PEERS)
             self._output.append(Message(link, _TYPES[type(message)], message.encode()))
 
 

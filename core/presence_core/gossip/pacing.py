@@ -14,7 +14,7 @@ CALM_SECONDS = 1.0
 
 
 class PublishPacer:
-    """Paces one record."""
+    """Paces what changes of one kind in a record: its links, or what its peer says of itself."""
 
     def __init__(self) -> None:
         self._step = 0
@@ -63,11 +63,13 @@ class PublishPacer:
     def published(self, now: float, *, heard: bool = True) -> None:
         """Note that it has been published, with all changes until now.
 
-        What nobody has ``heard``, as there was no neighbour, puts nothing off.
+        A version without any change of this kind puts none off, nor one that nobody has ``heard``,
+        as there was no neighbour.
         """
+        if self._due is None:
+            return
+        self._due = None
         if not heard:
-            self._due = None
             return
         self._last = now
-        self._due = None
         self._step = min(self._step + 1, len(DELAYS) - 1)

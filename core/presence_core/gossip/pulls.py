@@ -115,8 +115,11 @@ class Pulls:
     def due(self, now: float) -> list[tuple[int, list[bytes]]]:
         """Return what to ask for now, by link."""
         asks: list[tuple[int, list[bytes]]] = []
+        if not self._wanted:
+            return asks
         for link, source in self._sources.items():
-            self._pass_over_silent(link, source, now)
+            if source.asked and now >= next(iter(source.asked.values())) + ANSWER_SECONDS:
+                self._pass_over_silent(link, source, now)
         for link, source in self._sources.items():
             if not source.queue or len(source.asked) >= MAX_ASKED:
                 continue

@@ -56,7 +56,8 @@ class Rates(Generic[K]):
 
     def take(self, key: K, now: float) -> bool:
         """Take one token, if there is one."""
-        tokens = self._tokens(key, now)
+        bucket = self._buckets.get(key)
+        tokens = self._burst if bucket is None else self._left(bucket, now)
         if tokens < 1.0 - _ROUNDING:
             return False
         if len(self._buckets) >= self._prune_at:
@@ -66,16 +67,18 @@ class Rates(Generic[K]):
 
     def ready_at(self, key: K, now: float) -> float:
         """When there will be a token."""
-        return now + max(0.0, 1.0 - self._tokens(key, now)) / self._rate
+        bucket = self._buckets.get(key)
+        tokens = self._burst if bucket is None else self._left(bucket, now)
+        return now + max(0.0, 1.0 - tokens) / self._rate
 
-    def _tokens(self, key: K, now: float) -> float:
-        tokens, at = self._buckets.get(key, (self._burst, now))
+    def _left(self, bucket: tuple[float, float], now: float) -> float:
+        tokens, at = bucket
         return min(self._burst, tokens + (now - at) * self._rate)
 
     def _prune(self, now: float) -> None:
         self._buckets = {
             key: bucket for key, bucket in self._buckets.items()
-            if self._tokens(key, now) < self._burst
+            if self._left(bucket, now) < self._burst
         }  # fmt: skip
         self._prune_at = max(_KEEP, 2 * len(self._buckets))
 

@@ -32,6 +32,8 @@ class Spread:
         self._rng = rng
         self._queues: dict[int, _Queue] = {}
         self._rates: Rates[tuple[int, bytes]] = Rates(VERSION_RATE, VERSION_BURST)
+        self._soonest = float("inf")
+        """No queue is to be told before."""
 
     def __len__(self) -> int:
         return sum(len(queue.keys) for queue in self._queues.values())
@@ -43,6 +45,7 @@ class Spread:
     def drop_link(self, link: int) -> None:
         """Stop telling a neighbour."""
         self._queues.pop(link, None)
+        self._look()
 
     def news(self, key: bytes, source: int | None, now: float, *, urgent: bool = False) -> None:
         """Tell every neighbour but the source of this peer's newest record; soon, or at once."""
@@ -58,9 +61,11 @@ class Spread:
         if queue is None:
             return
         queue.keys[key] = None
-        at = now if urgent else now + self._rng.uniform(0.0, WINDOW)
-        if urgent or queue.flush_at > now + WINDOW:  # what waits for its turn keeps nobody waiting
-            queue.flush_at = min(queue.flush_at, at)
+        if urgent:
+            queue.flush_at = min(queue.flush_at, now)
+        elif queue.flush_at > now + WINDOW:  # what waits for its turn keeps nobody waiting
+            queue.flush_at = now + self._rng.uniform(0.0, WINDOW)
+        self._soonest = min(self._soonest, queue.flush_at)
 
     def known(self, link: int, key: bytes) -> None:
         """Note that this neighbour has the newest record of a peer: it need not be told."""
@@ -70,11 +75,13 @@ class Spread:
 
     def next_time(self) -> float:
         """When :meth:`due` has something; infinity for never."""
-        return min((queue.flush_at for queue in self._queues.values()), default=float("inf"))
+        return self._soonest
 
     def due(self, now: float) -> list[tuple[int, list[bytes]]]:
         """Return what is to be told now, by link. A peer that changes too often waits its turn."""
         told: list[tuple[int, list[bytes]]] = []
+        if now < self._soonest:
+            return told
         for link, queue in self._queues.items():
             if queue.flush_at > now:
                 continue
@@ -91,4 +98,8 @@ class Spread:
             queue.keys = waiting
             if keys:
                 told.append((link, keys))
+        self._look()
         return told
+
+    def _look(self) -> None:
+        self._soonest = min((q.flush_at for q in self._queues.values()), default=float("inf"))

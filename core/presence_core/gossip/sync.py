@@ -69,6 +69,8 @@ class Sync:
         self._pulls = pulls
         self._rng = rng
         self._courses: dict[int, _Course] = {}
+        self._pulling: set[int] = set()
+        """Links of which the course may be at that step."""
         self._rates: Rates[int] = Rates(EXCHANGE_RATE, EXCHANGE_BURST)
         self._compare_at = float("inf")
 
@@ -142,13 +144,16 @@ class Sync:
         course = self._courses[link]
         if course.step is _Step.OFFERED:
             course.step = _Step.PULLING
+            self._pulling.add(link)
 
     # -- time
 
     def tick(self, now: float) -> list[tuple[int, Summary]]:
         """Note what has come to its end, and compare with somebody when it is time."""
-        for link, course in self._courses.items():
-            if course.step is _Step.PULLING and self._pulls.idle(link):
+        for link in [link for link in self._pulling if self._pulls.idle(link)]:
+            self._pulling.discard(link)
+            course = self._courses.get(link)
+            if course is not None and course.step is _Step.PULLING:
                 self._confirm(course, now)
         if now < self._compare_at:
             return []

@@ -48,6 +48,9 @@ class Entry:
     source: bytes | None
     """The neighbour that sent it; None for our own."""
     equivocating: bool = False
+    offered: bool = False
+    """It is passed on by an offer: it had to be asked for, so most others have had it for long, or
+    it followed another version at once."""
     replaced: bytes = b""
     """Mark of the version before: who offers it again is behind us, and not ahead."""
 

@@ -113,6 +113,8 @@ class Topology:
     def settle(self) -> Settled:
         """Work out what the changes since the last time mean."""
         settled = Settled(set(), set())
+        if not self._dirty:
+            return settled
         pairs: dict[_Pair, bool] = {}
         for edge in self._dirty:
             self._settle_edge(edge, settled, pairs)

@@ -8,6 +8,7 @@ from presence_core.engine.node import Hangup
 from presence_core.gossip.issuer_objects import SENT_BURST, TAKEN_BURST
 from presence_core.gossip.quota import Offence
 from presence_core.handshake.events import ByeCode, MessageType
+from presence_core.handshake.session import MAX_BODY
 from presence_core.identity.issuer import IssuerKey, KeySet, sign_key_set, sign_revocations
 from presence_core.identity.verify import Issuers
 from presence_core.model import IdentityStatus
@@ -233,6 +234,17 @@ def test_more_objects_than_allowed_are_dropped_and_counted() -> None:
     alice = town.nodes["bob"].exchange.strikes.offenders.get(town.nodes["alice"].key)
     assert alice is not None
     assert set(alice.counts) == {Offence.FLOOD}
+
+
+def test_the_largest_list_crosses_the_mesh() -> None:
+    town = Town("alice", "bob", "carol")
+    town.chain("alice", "bob", "carol")
+    ids = tuple(n.to_bytes(16, "big") for n in range(1_700))
+    keys = [n.to_bytes(32, "big") for n in range(1_000)]
+    signed = town.authority.revoke(*keys, token_ids=ids)
+    assert 60_000 < len(signed.raw) <= MAX_BODY
+    town.learn("alice", signed.raw)
+    assert town.nodes["carol"].issuers.revocations(town.authority.name) == signed
 
 
 def test_sixty_four_issuers_fit_a_new_link_without_blame() -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from presence_core.gossip.record import Record
     from presence_core.identity.verify import Issuers, Verdict
 
-CHECKS_AT_ONCE = 32
-"""Verdicts that are made between two ticks: some milliseconds, when each needs its signature."""
+CHECKS_AT_ONCE = 16
+"""Verdicts that are made between two ticks: two milliseconds, when each needs its signature."""
 
 SET_BACK_SECONDS = 1.0
 """A clock that has gone back by so much was set: what is over may be so no more."""
@@ -168,9 +168,9 @@ class Identities:
 
     def _wait_all(self) -> None:
         """Have all tokens judged anew, our own first."""
-        have = [key for key, judged in self._judged.items() if judged.token is not None]
-        have.sort(key=lambda key: key != self._own_key)
-        self._waiting |= dict.fromkeys(have)
+        have = {key: None for key, judged in self._judged.items() if judged.token is not None}
+        first = {self._own_key: None} if self._own_key in have else {}
+        self._waiting = first | self._waiting | have
 
     def wait(self) -> float:
         """Return in how many seconds :meth:`tick` has something to do; infinity for never."""

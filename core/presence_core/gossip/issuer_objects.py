@@ -86,10 +86,11 @@ class IssuerGossip:
             taken, why = Taken.KNOWN, ""
         else:
             try:
-                name = _name(parse_object(raw))
+                signed = parse_object(raw)
             except IssuerObjectError as error:
                 return Taken.REFUSED, str(error), ""
-            taken, why = self._issuers.take(raw)
+            name = _name(signed)
+            taken, why = self._issuers.weigh(signed)
         if taken in (Taken.NEWS, Taken.KNOWN, Taken.OLDER):
             self._follow(self._lines[link], name, taken, now)
         return taken, why, name[0]

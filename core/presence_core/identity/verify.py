@@ -180,6 +180,10 @@ class Issuers:
             signed = parse_object(raw)
         except IssuerObjectError as error:
             return Taken.REFUSED, f"a signed object of an issuer cannot be read: {error}"
+        return self.weigh(signed)
+
+    def weigh(self, signed: SignedObject) -> tuple[Taken, str]:
+        """Do the same as :meth:`take` with an object that was read, and not checked."""
         trusted = self._trusted.get(signed.issuer)
         if trusted is None:
             return Taken.UNKNOWN_ISSUER, f"{_named(signed.issuer)} is not trusted here"

@@ -73,15 +73,20 @@ async def _add(args: argparse.Namespace, credentials: Credentials) -> int:
     key_set = _key_set(args.file)
     name = safe_text(key_set.issuer, limit=64)
     held = credentials.issuers.key_set(key_set.issuer)
-    if held is not None and held.number > key_set.number:
+    other = held is not None and not {*held.keys} & {*key_set.keys}
+    if held is not None and not other and held.number > key_set.number:
         output.say(f"a newer key set of {name!r} is here: {held.number}, not {key_set.number}")
         return EXIT_NO
     output.say(f"the issuer {name!r}, key set {key_set.number}, with")
     for key in key_set.keys:
         output.say(f"    key {key.kid.hex()}  {key.public.hex()}")
-    if held is not None and not {*held.keys} & {*key_set.keys}:
+    if held is not None and other:
         known = ", ".join(key.kid.hex() for key in held.keys)
         output.say(f"an issuer of this name is believed here with other keys: {known}")
+        if args.yes:
+            output.say(f"to put these in their place: presence-tui issuer remove {name!r} first")
+            return EXIT_NO
+        output.say("these would take their place, and what that issuer has revoked is forgotten")
     question = "do these keys belong to whom you want to believe about who is who?"
     if not args.yes and not output.confirm(question):
         output.say("nothing was changed")

@@ -122,10 +122,20 @@ def test_another_issuer_of_the_same_name_is_pointed_out(
     impostor = Authority(authority.name)
     other = tmp_path / "other"
     other.write_text(object_text(impostor.key_set()))
+    before = [authority.key.kid.hex()]
     said = issuer(home, "add", other, "--yes")
-    assert said.code == EXIT_CANNOT
-    assert f"with other keys: {authority.key.kid.hex()}" in said.err
-    assert [entry["keyIds"] for entry in listed(home)] == [[authority.key.kid.hex()]]
+    assert said.code == EXIT_NO
+    assert f"with other keys: {before[0]}" in said.err
+    assert "issuer remove 'Harbour Rescue' first" in said.err
+    assert [entry["keyIds"] for entry in listed(home)] == [before]
+    argv = ("issuer", "add", other, "--home", home)
+    code, screen = at_terminal(*argv, typed="n\n", prompt="[y/N]")
+    assert code == EXIT_NO
+    assert "these would take their place" in screen
+    assert [entry["keyIds"] for entry in listed(home)] == [before]
+    code, _ = at_terminal(*argv, typed="y\n", prompt="[y/N]")
+    assert code == 0
+    assert [entry["keyIds"] for entry in listed(home)] == [[impostor.key.kid.hex()]]
 
 
 def test_what_is_no_key_set_is_refused_in_one_line(

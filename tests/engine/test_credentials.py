@@ -176,6 +176,20 @@ def test_another_issuer_of_the_same_name_takes_the_place_of_the_one_before(home:
     assert credentials.trusted()[0].key_ids == (other.key.kid.hex(),)
 
 
+def test_who_trusts_another_of_the_same_name_by_a_program_is_rid_of_the_one_before(
+    home: Home,
+) -> None:
+    home.put("harbour.issuer", home.authority.key_set())
+    credentials = home.credentials()
+    learn(credentials, home.authority.rotate(), home.authority.revoke(ME))
+    other = Authority(home.authority.name)
+    asyncio.run(credentials.trust(other.key_set().raw))
+    for each in (credentials, home.restarted()):
+        assert home.numbers(each) == (1, None)
+        assert each.trusted()[0].key_ids == (other.key.kid.hex(),)
+    assert len(list(home.issuers.iterdir())) == 1
+
+
 def test_an_older_file_changes_nothing(home: Home) -> None:
     first, older = home.authority.key_set(), home.authority.revoke()
     home.put("harbour.issuer", first)
@@ -293,6 +307,27 @@ def test_what_was_learned_and_cannot_be_kept_is_said_and_tried_again(home: Home)
     asyncio.run(credentials.follow())
     assert home.said(credentials) is None
     assert home.numbers(home.restarted()) == (1, 1)
+
+
+def test_what_was_learned_for_one_run_is_kept_when_the_issuer_is_trusted_for_good(
+    home: Home, tmp_path: Path
+) -> None:
+    given = tmp_path / "elsewhere.issuer"
+    given.write_text(object_text(home.authority.key_set()))
+    credentials = home.credentials(given)
+    first = home.authority.key_set()
+    learn(credentials, home.authority.revoke(ME))
+    learn(credentials, home.authority.rotate(keep=1), home.authority.rotate(keep=1))
+    asyncio.run(credentials.trust(first.raw))
+    asyncio.run(credentials.close())
+    assert home.numbers(home.restarted()) == (3, 1)
+
+
+def test_a_list_that_was_here_before_its_issuer_is_taken_with_it(home: Home) -> None:
+    home.put("harbour.revoked", home.authority.revoke(ME))
+    credentials = home.credentials()
+    asyncio.run(credentials.trust(home.authority.key_set().raw))
+    assert home.numbers(credentials) == (1, 1)
 
 
 def test_what_cannot_be_kept_is_not_trusted(home: Home) -> None:

@@ -8,6 +8,7 @@ from presence_core.engine.node import Hangup
 from presence_core.gossip.issuer_objects import SENT_BURST, TAKEN_BURST
 from presence_core.gossip.quota import Offence
 from presence_core.handshake.events import ByeCode, MessageType
+from presence_core.handshake.session import MAX_BODY
 from presence_core.identity.issuer import IssuerKey, KeySet, sign_key_set, sign_revocations
 from presence_core.identity.verify import Issuers
 from presence_core.model import IdentityStatus
@@ -91,11 +92,15 @@ def test_an_older_list_undoes_nothing_and_its_sender_gets_the_newer_one() -> Non
     town.link("alice", "bob")
     town.wait(1)
     assert town.numbers("alice") == town.numbers("bob") == (1, 2)
-    town.say("alice", "bob", OBJECT, older.raw)
-    town.wait(1)
+    town.wait(5)
+    before = town.carried["bob", OBJECT]
+    for _ in range(5):
+        town.say("alice", "bob", OBJECT, older.raw)
+        town.wait(1)
     assert town.numbers("bob") == (1, 2)
     assert town.status("bob", "alice") is IdentityStatus.REVOKED
     assert not town.nodes["bob"].exchange.strikes.offenders
+    assert town.carried["bob", OBJECT] == before + 2  # key set and list, once a minute at most
 
 
 def test_a_new_link_brings_both_up_to_date() -> None:
@@ -144,14 +149,17 @@ def test_who_begins_to_trust_an_issuer_is_told_what_it_did_not_keep() -> None:
     town.vouch("alice")
     town.learn("alice", town.authority.rotate().raw)
     town.learn("alice", town.authority.revoke(town.nodes["alice"].key).raw)
-    town.wait(15)
+    town.wait(5)
     carol = town.nodes["carol"]
     assert town.status("carol", "alice") is IdentityStatus.UNKNOWN_ISSUER
-    carol.issuers.trust(town.first)
-    carol.tell_issuer(town.authority.name)
-    town.wait(1)
-    assert town.numbers("carol") == (2, 1)
-    assert town.status("carol", "alice") is IdentityStatus.REVOKED
+    for key_set in (town.first, town.authority.key_set(signer=town.authority.keys[0])):
+        carol.issuers.trust(key_set)
+        carol.tell_issuer(town.authority.name)
+        town.wait(1)
+        assert town.numbers("carol") == (2, 1)
+        assert town.status("carol", "alice") is IdentityStatus.REVOKED
+        carol.issuers.distrust(town.authority.name)
+        town.wait(60)
 
 
 def test_a_wrong_signature_is_an_offence_and_in_the_end_the_link() -> None:
@@ -226,6 +234,17 @@ def test_more_objects_than_allowed_are_dropped_and_counted() -> None:
     alice = town.nodes["bob"].exchange.strikes.offenders.get(town.nodes["alice"].key)
     assert alice is not None
     assert set(alice.counts) == {Offence.FLOOD}
+
+
+def test_the_largest_list_crosses_the_mesh() -> None:
+    town = Town("alice", "bob", "carol")
+    town.chain("alice", "bob", "carol")
+    ids = tuple(n.to_bytes(16, "big") for n in range(1_700))
+    keys = [n.to_bytes(32, "big") for n in range(1_000)]
+    signed = town.authority.revoke(*keys, token_ids=ids)
+    assert 60_000 < len(signed.raw) <= MAX_BODY
+    town.learn("alice", signed.raw)
+    assert town.nodes["carol"].issuers.revocations(town.authority.name) == signed
 
 
 def test_sixty_four_issuers_fit_a_new_link_without_blame() -> None:

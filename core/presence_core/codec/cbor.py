@@ -8,8 +8,10 @@ exactly one encoding.
 from __future__ import annotations
 
 import math
+import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -136,6 +138,15 @@ def decode(
     """
     if len(data) > max_size:
         raise CborError(f"{len(data)} bytes are more than the {max_size} allowed")
+    if len(data) <= max_items:  # an item has a byte or more
+        value = _plain(data, max_depth)
+        if value is not _NOT_PLAIN:
+            return value
+    return _decode_any(data, max_depth, max_items)
+
+
+def _decode_any(data: bytes, max_depth: int, max_items: int) -> Any:
+    """Decode what is allowed, of whatever form, or say what is wrong with it."""
     end = _Scan(data, max_depth, max_items).scan()
     if end != len(data):
         raise CborError(f"{len(data) - end} bytes follow the item")
@@ -244,3 +255,82 @@ class _Scan:
         if not math.isfinite(value) or _float(value) != self._data[at - 1 : at + size]:
             raise CborError("a float that is not finite, or not in its shortest form")
         return at + size
+
+
+# -- plain items, at once
+#
+# The scan costs twenty times what decoding costs. Nearly everything that comes consists of short
+# strings, numbers, and lists and maps of them. One pattern finds that there are only such heads,
+# each as short as it can be, and no tag; then it is safe to let cbor2 decode it first, and to look
+# at the keys and the depth of what comes out. Accepted is only what the scan accepts (a test holds
+# the two beside each other); everything else, right or wrong, goes through the scan.
+
+_NOT_PLAIN = object()
+_LONGEST_PLAIN = 95
+"""Bytes of a string, so that the pattern is compiled in a millisecond."""
+
+
+@lru_cache(maxsize=1)
+def _plain_items() -> re.Pattern[bytes]:
+    """Compile the pattern when it is first needed: not every command decodes something."""
+    short = b"|".join(b"[%c%c].{%d}" % (0x40 | n, 0x60 | n, n) for n in range(1, 24))
+    long = b"|".join(b"%b.{%d}" % (re.escape(b"%c" % n), n) for n in range(24, _LONGEST_PLAIN + 1))
+    return re.compile(
+        rb"(?:"
+        # Whole numbers, list and map heads in one byte, empty strings, false, true, null.
+        rb"[\x00-\x17\x20-\x37\x40\x60\x80-\x97\xa0-\xb7\xf4-\xf6]"
+        rb"|" + short + rb"|[\x58\x78](?:" + long + rb")"
+        rb"|[\x18\x38\x98\xb8][\x18-\xff]|[\x19\x39\x99\xb9][\x01-\xff]."
+        rb"|[\x1a\x3a](?!\0{2}).{4}|[\x1b\x3b](?!\0{4}).{8}"
+        # Finite floats; the long ones if the last bits that a shorter form lacks are not all zero.
+        rb"|\xf9[\x00-\x7b\x80-\xfb]."
+        rb"|\xfa(?![\x7f\xff][\x80-\xff])(?!..[\x00\x20\x40\x60\x80\xa0\xc0\xe0]\0).{4}"
+        rb"|\xfb(?![\x7f\xff][\xf0-\xff])(?!.{4}[\x00\x20\x40\x60\x80\xa0\xc0\xe0]\0{3}).{8}"
+        rb")*+",
+        re.DOTALL,
+    )
+
+
+def _plain(data: bytes, max_depth: int) -> Any:
+    """Decode one item of the plain form; ``_NOT_PLAIN``: it is another, or something is wrong."""
+    if not _plain_items().fullmatch(data):
+        return _NOT_PLAIN
+    try:
+        # cbor2 does not say where an item ends; `undefined`, which is not plain, shows that it
+        # ends where the data does.
+        value, end = cbor2.loads(
+            b"\x82" + data + b"\xf7", max_depth=max_depth + 2, allow_duplicate_keys=False
+        )
+    except (cbor2.CBORDecodeError, ValueError, TypeError):
+        return _NOT_PLAIN
+    return value if end is cbor2.undefined and _in_order(value, max_depth) else _NOT_PLAIN
+
+
+def _in_order(value: Any, levels: int) -> bool:
+    """Whether the keys of all maps are of one kind and in order, and the depth is in the limit."""
+    if type(value) is dict:
+        if not _sorted(value):
+            return False
+        inner: Iterable[Any] = value.values()
+    elif type(value) is list:
+        inner = value
+    else:
+        return True
+    if levels == 0:
+        return False
+    for item in inner:
+        if (type(item) is dict or type(item) is list) and not _in_order(item, levels - 1):
+            return False
+    return True
+
+
+def _sorted(keys: Iterable[Any]) -> bool:
+    """Whether keys are in the order of their encoding: it begins with kind and length."""
+    kinds = set(map(type, keys))
+    if kinds == {str}:
+        ranks: list[Any] = [(len(key), key) for key in map(str.encode, keys)]
+    elif kinds == {int}:
+        ranks = [key if key >= 0 else (1 << 64) - key for key in keys]
+    else:
+        return not kinds
+    return ranks == sorted(ranks)  # that none comes twice, cbor2 has seen to

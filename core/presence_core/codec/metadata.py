@@ -122,6 +122,8 @@ def check_metadata(metadata: Any) -> dict[str, Any]:
 
     Walks it without recursion, however deep it is. Raises MetadataError.
     """
+    if type(metadata) is dict and _is_plain(metadata, MAX_METADATA_DEPTH):
+        return metadata
     if not isinstance(metadata, Mapping):
         raise MetadataError(f"metadata must be a JSON object, not {_kind(metadata)}")
     todo: list[tuple[Any, str, int]] = [(metadata, "", 1)]
@@ -134,6 +136,32 @@ def check_metadata(metadata: Any) -> dict[str, Any]:
         else:
             _check_scalar(value, pointer)
     return metadata  # type: ignore[return-value]
+
+
+def _is_plain(value: dict[str, Any] | list[Any], levels: int) -> bool:
+    """Whether everything is right, and of the plain types: no more than that, but soon."""
+    if levels == 0:
+        return False
+    if type(value) is dict:
+        if any(type(key) is not str or not _is_unicode(key) for key in value):
+            return False
+        inner: Iterable[Any] = value.values()
+    else:
+        inner = value
+    for item in inner:
+        kind = type(item)
+        if kind is str:
+            if not _is_unicode(item):
+                return False
+        elif kind is int:
+            if not _MIN_INT <= item <= _MAX_INT:
+                return False
+        elif kind is dict or kind is list:
+            if not _is_plain(item, levels - 1):
+                return False
+        elif not (kind is bool or item is None or (kind is float and math.isfinite(item))):
+            return False
+    return True
 
 
 def _items(value: Any, pointer: str) -> Iterable[tuple[Any, str]]:
@@ -168,6 +196,8 @@ def _check_scalar(value: Any, pointer: str) -> None:
 
 
 def _is_unicode(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

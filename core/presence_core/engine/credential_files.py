@@ -176,12 +176,11 @@ class IssuerFolder:
         """Return the file by which a person trusts an issuer."""
         return next((f for f in self._read().files if f.trusts and f.signed.issuer == issuer), None)
 
-    def add(self, key_set: KeySet) -> Path:
-        """Keep the key set of an issuer that a person trusts; return where. Raises HomeError."""
+    def add(self, key_set: KeySet) -> None:
+        """Keep the key set of an issuer that a person trusts. Raises HomeError."""
         mark = "" if is_own_word(key_set) else f"{_KEPT}\n"
         path = self._path(key_set.issuer, _KEY_SET)
         self._write(path, mark + object_text(key_set))
-        return path
 
     def keep(self, signed: SignedObject, root: str | None) -> None:
         """Keep what was learned of a trusted issuer, unless there is something newer.
@@ -197,7 +196,7 @@ class IssuerFolder:
         path = self._path(signed.issuer, suffix)
         if by_person is not None:
             path = by_person.path.with_suffix(suffix)
-        if not self._is_there(path, signed, root):
+        if not self._is_there(path, signed, None if by_person is not None else root):
             self._write(path, f"{mark}\n{object_text(signed)}")
 
     def _is_there(self, path: Path, signed: SignedObject, root: str | None) -> bool:
@@ -207,7 +206,8 @@ class IssuerFolder:
         except HomeError:
             return False  # there is none, or nothing that could be lost
         if there.signed.raw == signed.raw:
-            return there.kept or (there.trusts and is_own_word(signed))
+            kept = there.kept and there.root == root
+            return kept or (there.trusts and is_own_word(signed))
         return there.signed.number > signed.number and there.root in (None, root)
 
     def remove(self, issuer: str) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from presence_core.identity.issuer import RevocationList
     from presence_core.identity.verify import Verdict
 
+_MOST_SAID = 3
+"""Concerns that are said in full."""
+
 _NEWS_OR_KNOWN = (Taken.NEWS, Taken.KNOWN)
 _HARMLESS = (Taken.NEWS, Taken.KNOWN, Taken.OLDER, Taken.UNKNOWN_ISSUER)
 
@@ -134,7 +137,7 @@ class Credentials:
             if self._is_trusted(name) and file.kept and file.root == root:
                 self.issuers.restore(file.signed)
                 return
-            taken, why = self.issuers.take(file.signed.raw)
+            taken, why = self.issuers.weigh(file.signed)
             if taken in _NEWS_OR_KNOWN:
                 self._unkept.add(name)
             elif file.trusts and isinstance(file.signed, KeySet):
@@ -153,9 +156,21 @@ class Credentials:
         """
         Issuers().trust(key_set)
         held = self.issuers.key_set(key_set.issuer)
-        if held is not None and not {*held.keys} & {*key_set.keys}:
+        if held is not None and self._is_other(held, key_set):
             self.issuers.distrust(key_set.issuer)
         return self.issuers.trust(key_set)
+
+    def _is_other(self, held: KeySet, key_set: KeySet) -> bool:
+        """Whether an issuer has only its name in common with the one that is here.
+
+        As far as one can see: who missed how keys were handed on cannot tell.
+        """
+        return (
+            not {*held.keys} & {*key_set.keys}
+            and held.key(key_set.signer) is None
+            and key_set.key(held.signer) is None
+            and self._roots.get(held.issuer) != root_of(key_set)
+        )
 
     # -- what programs ask
 
@@ -188,23 +203,29 @@ class Credentials:
             self._publish(raw)
 
     async def trust(self, raw: bytes) -> None:
-        """Trust an issuer by its key set. Raises IssuerObjectError, HomeError."""
+        """Trust an issuer by its key set. Raises IssuerObjectError, HomeError.
+
+        Of another one of the same name, with other keys, nothing is left.
+        """
         key_set = parse_object(raw)
         if not isinstance(key_set, KeySet):
             raise IssuerObjectError("this is a revocation list, not the key set of an issuer")
         name = key_set.issuer
         async with self._lock:
-            known = self.issuers.key_set(name) is not None
-            self.issuers.trust(key_set)
+            known = self.issuers.key_set(name)
+            self._vouch(key_set)
             newest = self.issuers.key_set(name)
             assert newest is not None
             try:
-                path = await asyncio.to_thread(self._folder.add, newest)
+                if known is not None and self._is_other(known, key_set):
+                    await asyncio.to_thread(self._folder.remove, name)
+                await asyncio.to_thread(self._folder.add, newest)
             except HomeError:
-                if not known:
+                if known is None:
                     self.issuers.distrust(name)
                 raise
-            self._by_person[path] = newest
+            self._adopt(await asyncio.to_thread(self._folder.load))
+            self._unkept.add(name)
             self._tell(name)
 
     async def distrust(self, name: str) -> bool:
@@ -245,15 +266,16 @@ class Credentials:
 
     async def _keep(self) -> None:
         for name in tuple(self._unkept):
+            self._unkept.discard(name)  # before it is written: there may be more news meanwhile
             signed = [each for each in self._objects(name) if each is not None]
             root = self._roots.get(name)
             try:
                 for each in signed:
                     await asyncio.to_thread(self._folder.keep, each, root)
             except HomeError as error:
-                self._keep_fault = str(error)  # and it is tried again
+                self._unkept.add(name)
+                self._keep_fault = str(error)
                 return
-            self._unkept.discard(name)
         self._keep_fault = None
 
     def report(self, own: Verdict, wall: float) -> None:
@@ -274,7 +296,10 @@ class Credentials:
         if not concerns:
             self._conditions.clear("identity")
             return
-        message = "; ".join(concern.message for concern in concerns)
+        said = [concern.message for concern in concerns[:_MOST_SAID]]
+        if len(concerns) > _MOST_SAID:
+            said.append(f"and {len(concerns) - _MOST_SAID} more")
+        message = "; ".join(said)
         self._conditions.set("identity", ConditionState.WARNING, message, concerns[0].hint)
 
     async def close(self) -> None:

@@ -138,10 +138,8 @@ class Node:
             newest=self._newest,
             token=self.tokens.get,
             wall=lambda: wall_ms() / 1000,
-            changed=self._identified,
+            changed=self._note,
         )
-        self.identified: set[bytes] = set()
-        """Peers whose identity is another since a reader last took this."""
         self.learned: set[str] = set()
         """Issuers of which a neighbour had news since a reader last took this."""
         self.compatible: dict[bytes, bool] = {}
@@ -179,7 +177,7 @@ class Node:
             count=len(self.table),
             max_body=Body.MAX_SIZE,
             addresses=self._addresses(),
-            bodies=self._bodies.inline(),
+            bodies=self._bodies.inline(own.record),
         ).encode()
 
     def link_up(
@@ -420,10 +418,6 @@ class Node:
 
     def _look_at_token(self, key: bytes) -> None:
         self.identities.look(key)
-
-    def _identified(self, key: bytes) -> None:
-        self.identified.add(key)
-        self.changed.add(key)
 
     def _on_issuer_object(self, link: int, body: bytes, now: float) -> None:
         if not self._issuer_gossip.allows(link, now):

@@ -7,14 +7,21 @@ that is :mod:`presence_core.identity.verify`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import Any
 
 from presence_core.codec import base64url, cbor, cose
 from presence_core.codec.base64url import Base64Error
 from presence_core.codec.cbor import CborError
 from presence_core.codec.cose import CoseError
-from presence_core.codec.metadata import MAX_METADATA_DEPTH, MetadataError, check_metadata
+from presence_core.codec.metadata import (
+    MAX_METADATA_DEPTH,
+    MetadataError,
+    check_metadata,
+    decode_metadata,
+)
 from presence_core.identity.issuer import (
     CURVE_ED25519,
     KEY_ID_BYTES,
@@ -28,9 +35,6 @@ from presence_core.identity.issuer import (
 from presence_core.identity.keys import KeyFormatError, check_peer_key
 from presence_core.identity.mesh import PROTO
 from presence_core.model import EMPTY, IdentityStatus, JsonObject
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MAX_TOKEN = 16 * 1_024
 """Bytes of a token."""
@@ -122,6 +126,14 @@ def issue_token(
 
 def parse_token(raw: bytes) -> Token:
     """Read a token. Raises TokenError; the signature is not checked here."""
+    try:
+        return _read_usual(raw)
+    except ValueError:
+        return _parse_any(raw)
+
+
+def _parse_any(raw: bytes) -> Token:
+    """Read a token of whatever form, or say what is wrong with it."""
     if len(raw) > MAX_TOKEN:
         raise TokenError(
             IdentityStatus.OVERSIZE, f"it takes {len(raw):,} bytes; the limit is {MAX_TOKEN:,}"
@@ -133,7 +145,7 @@ def parse_token(raw: bytes) -> Token:
         )
         if not isinstance(claims, dict):
             raise _malformed("its claims are not a map")
-        kid, algorithm = _header(message.protected)
+        kid, algorithm = _header(message.protected_bytes)
         token = Token(
             kid=kid,
             issuer=_text(claims.get(_ISS), "the issuer"),
@@ -162,11 +174,13 @@ def parse_token(raw: bytes) -> Token:
     return token
 
 
-def _header(protected: Mapping[int, Any]) -> tuple[bytes, int]:
+@lru_cache(maxsize=256)
+def _header(encoded: bytes) -> tuple[bytes, int]:
     """Return key id and algorithm: a header of exactly those and the type.
 
     What may be in a header besides would change what the token means (RFC 9052 §3.1, crit).
     """
+    protected = cose.parse_header(encoded)
     if protected.keys() != {_ALG, _KID, _TYP}:
         raise _malformed("its header has not algorithm, key id and type, and nothing else")
     if protected[_TYP] != TOKEN_TYPE:
@@ -214,6 +228,81 @@ def _bytes(value: Any, least: int, most: int, what: str) -> bytes:
 
 def _malformed(reason: str) -> TokenError:
     return TokenError(IdentityStatus.MALFORMED, reason)
+
+
+# -- the usual form, at once
+#
+# Whoever trusts a new issuer, or joins a big mesh, has ten thousand tokens to look at, and reading
+# each claim by claim takes a fifth of the time that its signature does. Nearly all have one form:
+# no claims but ours, short texts, times of this century. Such a token is taken apart by one
+# pattern, which matches only what _parse_any accepts, and with the same outcome (a test holds the
+# two beside each other). Whatever is not that, valid or not, is left to _parse_any.
+
+_LONGEST_USUAL = 64
+"""Bytes of a text or an id, so that the pattern is compiled in a millisecond or two."""
+
+
+def _string(major: int) -> bytes:
+    """Return a pattern for text or bytes of 1 to 64 bytes, with its head."""
+    short = [(b"%c" % (major << 5 | n), n) for n in range(1, 24)]
+    long = [(b"%c%c" % (major << 5 | 24, n), n) for n in range(24, _LONGEST_USUAL + 1)]
+    return b"|".join(re.escape(head) + b".{%d}" % n for head, n in short + long)
+
+
+@lru_cache(maxsize=1)
+def _usual_begin() -> re.Pattern[bytes]:
+    """Compile what all comes before the metadata, when the first token is read."""
+    no_kid = bytes(KEY_ID_BYTES)
+    header = cbor.encode({_ALG: cose.ED25519, _KID: no_kid, _TYP: TOKEN_TYPE})
+    before_kid, after_kid = map(re.escape, header.split(no_kid))
+    in_header = re.escape(cbor.encode_bytes(header).removesuffix(header))
+    text, time = _string(3), rb"\x1a(?!\0{2})(.{4})"
+    return re.compile(
+        rb"\x84%b(%b(.{8})%b)\xa0(\x58[\x18-\xff]|\x59[\x01-\xff].)([\xa6-\xa8])"
+        rb"\x01(%b)\x02(%b)\x04%b\x05%b(?:\x06%b)?\x07(%b)"
+        rb"\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20(.{32})(\x3a\x00\x01\x00\x00)?"
+        % (in_header, before_kid, after_kid, text, text, time, time, time, _string(2)),
+        re.DOTALL,
+    )
+
+
+class _UnusualError(ValueError):
+    """A token that is not of the usual form."""
+
+
+def _read_usual(raw: bytes) -> Token:
+    """Raises ValueError for what is not of the usual form, right or wrong."""
+    begin = _usual_begin().match(raw)
+    end = len(raw) - len(cose.SIGNATURE_HEAD) - cose.SIGNATURE_BYTES
+    if begin is None or len(raw) > MAX_TOKEN or not raw.startswith(cose.SIGNATURE_HEAD, end):
+        raise _UnusualError
+    header, kid, head, entries, iss, sub, exp, nbf, iat, cti, peer_key, more = begin.groups()
+    at = begin.end()
+    if (
+        int.from_bytes(head[1:], "big") != end - begin.start(4)
+        or entries[0] != 0xA6 + (iat is not None) + (more is not None)
+        or (more is None and at != end)
+        or nbf >= exp
+    ):
+        raise _UnusualError
+    return Token(
+        kid=kid,
+        issuer=_content(iss).decode(),
+        subject=_content(sub).decode(),
+        not_before=int.from_bytes(nbf, "big"),
+        expires_at=int.from_bytes(exp, "big"),
+        issued_at=None if iat is None else int.from_bytes(iat, "big"),
+        token_id=_content(cti),
+        peer_key=check_peer_key(peer_key),
+        metadata=EMPTY if more is None else decode_metadata(raw[at:end]),
+        signature=raw[-cose.SIGNATURE_BYTES :],
+        signed=cose.sig_structure_head(header, b"") + raw[begin.start(3) : end],
+    )
+
+
+def _content(string: bytes) -> bytes:
+    """Return a string without its head."""
+    return string[1 if string[0] & 31 < 24 else 2 :]
 
 
 # -- the text form

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
@@ -25,15 +25,17 @@ from presence_core.identity.issuer import (
 )
 from presence_core.identity.keys import short_id
 from presence_core.identity.token import LEEWAY, MAX_TOKEN, Token, TokenError, parse_token
-from presence_core.model import EMPTY, Identity, IdentityStatus
+from presence_core.model import Identity, IdentityStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from presence_core.identity.issuer import PublicKey, SignedObject
     from presence_core.model import JsonObject
 
 MAX_ISSUERS = 64
 MAX_REMEMBERED = 20_000
-"""Tokens whose signature is not checked again, as many as there are peers in the largest table."""
+"""Tokens whose signature is not checked again: as many as there are peers in the largest table."""
 
 _FOREVER = math.inf
 
@@ -103,13 +105,14 @@ class _Trusted:
     revoked: RevocationList | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """A token whose signature was checked under a key; without metadata if it does not hold."""
+@dataclass(slots=True, eq=False)
+class _Read:
+    """A token, the key that it names, and whether its signature holds (None: not checked yet)."""
 
+    digest: bytes
     token: Token
     key: PublicKey
-    holds: bool
+    holds: bool | None
 
 
 class Issuers:
@@ -121,7 +124,8 @@ class Issuers:
     def __init__(self) -> None:
         self.version = 0
         self._trusted: dict[str, _Trusted] = {}
-        self._checked: dict[bytes, _Checked] = {}
+        self._checked: dict[bytes, tuple[PublicKey, bool]] = {}
+        """By the hash of a token: the key under which its signature was checked; if it holds."""
 
     # -- what is trusted
 
@@ -176,6 +180,10 @@ class Issuers:
             signed = parse_object(raw)
         except IssuerObjectError as error:
             return Taken.REFUSED, f"a signed object of an issuer cannot be read: {error}"
+        return self.weigh(signed)
+
+    def weigh(self, signed: SignedObject) -> tuple[Taken, str]:
+        """Do the same as :meth:`take` with an object that was read, and not checked."""
         trusted = self._trusted.get(signed.issuer)
         if trusted is None:
             return Taken.UNKNOWN_ISSUER, f"{_named(signed.issuer)} is not trusted here"
@@ -257,18 +265,39 @@ class Issuers:
 
     def check(self, raw: bytes, peer_key: bytes, now: float) -> Verdict:
         """Return the verdict on a token that a peer publishes, at a time (Unix seconds)."""
+        found = self._read(raw)
+        if isinstance(found, Verdict):
+            return found
+        self._verify(found)
+        return self._judge(found, peer_key, now)
+
+    def check_all(self, tokens: Sequence[tuple[bytes, bytes]], now: float) -> list[Verdict]:
+        """Return the verdicts on many tokens, each with the key of the peer that publishes it.
+
+        The same as :meth:`check` for each of them, but step by step for all: so the caches of the
+        processor need not change between reading and verifying, which is an eighth of the time.
+        """
+        read = [self._read(raw) for raw, _ in tokens]
+        for found in read:
+            if isinstance(found, _Read):
+                self._verify(found)
+        return [
+            self._judge(found, peer_key, now) if isinstance(found, _Read) else found
+            for found, (_, peer_key) in zip(read, tokens, strict=True)
+        ]
+
+    def _read(self, raw: bytes) -> _Read | Verdict:
+        """Return a token and the key that it names; a verdict if there is no such token or key."""
+        try:
+            token = parse_token(raw)
+        except TokenError as error:
+            return _refused(error.status, f"its identity token is of no use: {error}")
+        key = self._key_of(token)
+        if key is None:
+            return _verdict(token, IdentityStatus.UNKNOWN_ISSUER, self._unknown(token))
         digest = hashlib.sha256(raw).digest()
-        checked = self._checked.get(digest)
-        if checked is None or self._key_of(checked.token) != checked.key:
-            try:
-                token = parse_token(raw)
-            except TokenError as error:
-                return _refused(error.status, f"its identity token is of no use: {error}")
-            key = self._key_of(token)
-            if key is None:
-                return _verdict(token, IdentityStatus.UNKNOWN_ISSUER, self._unknown(token))
-            checked = self._remember(digest, token, key)
-        return self._judge(checked, peer_key, now)
+        checked_under, holds = self._checked.get(digest, (None, None))
+        return _Read(digest, token, key, holds if checked_under == key else None)
 
     def _key_of(self, token: Token) -> PublicKey | None:
         trusted = self._trusted.get(token.issuer)
@@ -283,18 +312,18 @@ class Issuers:
             f"{trusted.keys.number} of {_named(token.issuer)} does not hold"
         )
 
-    def _remember(self, digest: bytes, token: Token, key: PublicKey) -> _Checked:
-        holds = token.is_signed_by(key)
-        # What anybody can make up is not kept, but for the claims that are shown.
-        kept = token if holds else replace(token, metadata=EMPTY, signed=b"")
-        checked = self._checked[digest] = _Checked(kept, key, holds)
+    def _verify(self, read: _Read) -> None:
+        """Check the signature if that was not done yet, and remember what came out."""
+        if read.holds is not None:
+            return
+        read.holds = read.token.is_signed_by(read.key)
+        self._checked[read.digest] = (read.key, read.holds)
         if len(self._checked) > MAX_REMEMBERED:
             del self._checked[next(iter(self._checked))]
-        return checked
 
-    def _judge(self, checked: _Checked, peer_key: bytes, now: float) -> Verdict:
-        token, name = checked.token, _named(checked.token.issuer)
-        if not checked.holds:
+    def _judge(self, read: _Read, peer_key: bytes, now: float) -> Verdict:
+        token, name = read.token, _named(read.token.issuer)
+        if not read.holds:
             return _verdict(
                 token,
                 IdentityStatus.BAD_SIGNATURE,
@@ -365,7 +394,8 @@ def _verdict(
 
 
 def _at(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at.isoformat(" ", "seconds").replace("+00:00", " UTC")
 
 
 @lru_cache(maxsize=128)

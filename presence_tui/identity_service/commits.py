@@ -114,7 +114,7 @@ class Commits:
             with transaction(self._state.connection):
                 for job in jobs:
                     job.run(self._state)
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
             self._state.doubt()
             log.error("nothing can be written to the data base: %s", error)  # noqa: TRY400
             for job in jobs:

@@ -33,6 +33,7 @@ class Guard:
         self.seconds = seconds
         self._open: dict[asyncio.BaseTransport, Guarded] = {}
         self._addresses: Counter[str] = Counter()
+        self._full = False
 
     def wrap(self, make: Callable[[], asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
         """Return what makes the guarded form of a protocol."""
@@ -42,7 +43,11 @@ class Guard:
         """Count a new connection, if there is room for it."""
         address = network_of(address_of(transport))
         if len(self._open) >= MAX_CONNECTIONS or self._addresses[address] >= MAX_PER_ADDRESS:
+            if not self._full:  # said once, and not for each of a flood
+                log.warning("no room for more connections from %s", address)
+            self._full = True
             return False
+        self._full = False
         self._open[transport] = guarded
         self._addresses[address] += 1
         return True
@@ -101,7 +106,6 @@ class Guarded(asyncio.Protocol):
             self.start()
             self._inner.connection_made(transport)
         else:
-            log.warning("no room for a connection from %s", address_of(transport))
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -139,9 +139,13 @@ class Logins:
         if user:
             _patience(self._guesses, user, "too many logins for this user")
             self._guesses.count(user, _now())  # before it is known, or many could try at once
-        approved = await provider.authenticate(asked.provider, asked.credential)
-        if user:
-            self._guesses.forgive(user)
+        try:
+            approved = await provider.authenticate(asked.provider, asked.credential)
+        except RefusedError as refused:
+            if refused.status != 401:
+                self._guesses.forgive(user)
+            raise
+        self._guesses.forgive(user)
         now = int(self._clock())
         ends = now + min(approved.seconds or self._terms.session, self._terms.session)
         login = Login(new_token_id(), approved.subject, asked.provider, now, ends)

@@ -110,6 +110,7 @@ class Renewal:
             self._before = (found.how, found.raw)
             self._failures = 0
             self._due = self._due_of(found.token)
+            await self._say(None)
         if found.how is None:
             return POLL_SECONDS
         if self._clock() >= self._due:

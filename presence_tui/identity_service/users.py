@@ -70,6 +70,8 @@ class UsersFile:
             status = self.path.stat()
             stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
             if stamp != self._stamp:
+                if os.name == "posix" and status.st_mode & 0o077:
+                    raise HomeError(f"{self.path} can be read by others: chmod 600 {self.path}")
                 if status.st_size > MAX_FILE:
                     raise HomeError(f"{self.path} is larger than {MAX_FILE:,} bytes")
                 self._users = _parse(self.path, self.path.read_bytes())

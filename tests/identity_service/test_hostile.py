@@ -17,7 +17,8 @@ import pytest
 from presence_core.codec import base64url
 from presence_core.identity.keys import Identity, peer_key_text
 from presence_tui.identity_service.limits import Limits, Rate
-from presence_tui.identity_service.server import IdentityService, ServiceConfig
+from presence_tui.identity_service.server import IdentityService, ServiceConfig, server_tls
+from tests.identity_service import certificates
 from tests.identity_service.support import Device, ServiceProcess, add_user
 from tests.support import PATIENCE
 
@@ -296,6 +297,45 @@ async def test_who_asks_too_often_is_told_to_wait(
             value = await response.json()
         assert value["error"] == "too_many"
         assert what in value["message"]
+
+
+async def test_who_opens_too_many_connections_gets_no_more(
+    here: IdentityService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("presence_tui.identity_service.guard.MAX_PER_ADDRESS", 3)
+    address = here.url.rpartition("/")[2].partition(":")
+    held = [await asyncio.open_connection(address[0], int(address[2])) for _ in range(3)]
+    reader, writer = await asyncio.open_connection(address[0], int(address[2]))
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+    for one in (writer, *(writer for _, writer in held)):
+        one.transport.abort()
+    async with aiohttp.ClientSession(here.url) as http:
+        async with asyncio.timeout(PATIENCE):
+            while not await lets_in(http):
+                await asyncio.sleep(0.05)
+
+
+async def lets_in(http: aiohttp.ClientSession) -> bool:
+    try:
+        return (await Device(http).log_in()).status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+async def test_who_does_not_finish_the_tls_handshake_is_cut_off(
+    config: ServiceConfig, tmp_path: Path
+) -> None:
+    files = await asyncio.to_thread(certificates.make, tmp_path / "tls")
+    tls = await asyncio.to_thread(server_tls, files.certificate, files.key)
+    async with IdentityService(replace(config, tls=tls)) as running:
+        host, _, port = running.url.rpartition("/")[2].partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"\x16\x03\x01\x02")
+        async with asyncio.timeout(PATIENCE):
+            assert await reader.read() == b""
+        writer.close()
 
 
 async def test_right_passwords_are_not_counted_as_guesses(config: ServiceConfig) -> None:

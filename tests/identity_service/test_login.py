@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import socket
 import subprocess
 import threading
@@ -269,7 +270,7 @@ def test_another_service_under_the_same_name_is_refused(
     before = (home / "identity.token").read_bytes()
     impostor = tmp_path / "impostor"
     impostor.mkdir(mode=0o700)
-    (impostor / "users").write_bytes((service.data / "users").read_bytes())
+    shutil.copy2(service.data / "users", impostor / "users")
     with ServiceProcess(impostor, "--issuer-name", "team") as other:
         said = refused(login(home, "--service", other.url, stdin=CREDENTIAL), 3)
     assert "not those that are trusted here" in said

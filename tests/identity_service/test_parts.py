@@ -205,6 +205,13 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str, why: str) -> None:
         UsersFile(path).load()
 
 
+def test_a_file_of_users_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    add_user(tmp_path)
+    (tmp_path / "users").chmod(0o644)
+    with pytest.raises(HomeError, match="chmod 600"):
+        UsersFile(tmp_path / "users").load()
+
+
 def test_a_user_comes_once(tmp_path: Path) -> None:
     add_user(tmp_path)
     path = tmp_path / "users"

@@ -175,6 +175,8 @@ class PresenceApp(App[int]):
             )
         yield SystemCommand("Zoom", "this pane over the whole screen, or back", main.action_zoom)
         yield SystemCommand("Search", "in names, keys, states, metadata", main.action_search)
+        graph = main.query_one(MeshGraphView)
+        yield SystemCommand("Neighbours only", "in the graph, or all", graph.action_direct_only)
         yield SystemCommand("Copy peer key", "of the selected peer", main.key_pane.action_copy_key)
         yield SystemCommand("QR code", "show or hide it", main.key_pane.action_toggle_qr)
         for decision, meaning in DECISIONS.items():
@@ -184,6 +186,12 @@ class PresenceApp(App[int]):
         editor = main.query_one(LocalPeerPane).editor
         yield SystemCommand("Save metadata", "publish what is edited", editor.action_save)
         yield SystemCommand("Revert metadata", "to what is published", editor.action_revert)
+        yield SystemCommand("Metadata as a form", "or as JSON again", editor.action_form)
+        yield SystemCommand(
+            "Difference", "what saving changes for others", editor.action_difference
+        )
+        yield SystemCommand("Edit elsewhere", "the metadata in $EDITOR", editor.action_elsewhere)
+        yield SystemCommand("Template", "team, role and location", editor.action_template)
         yield SystemCommand("Theme", "the next one", self.action_toggle_theme)
         for name, theme in NAMES.items():
             yield SystemCommand(

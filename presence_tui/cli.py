@@ -122,6 +122,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=DASHBOARD)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_peers(commands)
+    _add_graph(commands)
     _add_metadata(commands)
     _add_key(commands)
     _add_mesh(commands)
@@ -185,6 +186,15 @@ def _add_peers(commands: _Commands) -> None:
     show.add_argument("peer", metavar="PEER", help="key, its beginning, short id, or exact name")
     show.add_argument("--json", action="store_true")
     _add_waiting(show)
+
+
+def _add_graph(commands: _Commands) -> None:
+    graph = _add(commands, "graph", "print the mesh as a drawing", "graph:graph")
+    add_engine_options(graph, after_command=True)
+    graph.add_argument("--format", choices=("dot", "mermaid", "graphml", "svg"), default="dot")
+    graph.add_argument("--direct", action="store_true", default=False, help="neighbours only")
+    graph.add_argument("--to", metavar="PEER", default=None, help="mark the way to a peer")
+    _add_waiting(graph)
 
 
 def _add_metadata(commands: _Commands) -> None:

@@ -132,19 +132,27 @@ def _table(rows: list[tuple[str, ...]]) -> str:
 
 async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:
     graph, met = await look(args, stop)
-    found = find(graph, args.peer)
-    if len(found) != 1:
-        if found:
-            output.say(f"{args.peer!r} fits {len(found)} peers: {_candidates(found)}")
-        else:
-            output.say(f"no peer {args.peer!r} is known in this mesh")
-            say_view(graph)
+    peer = found_one(graph, args.peer)
+    if peer is None:
         return output.EXIT_NO
     if args.json:
-        output.data(dumps(peers_to_json(graph, found), compact=args.compact))
+        output.data(dumps(peers_to_json(graph, [peer]), compact=args.compact))
     else:
-        output.data(_describe(found[0], graph))
+        output.data(_describe(peer, graph))
     return output.EXIT_DONE if met else conclude(graph, wanted_once(args), met=False)
+
+
+def found_one(graph: PresenceGraph, text: str) -> Peer | None:
+    """Return the peer that a text means; None, and say why, when it is nobody or several."""
+    found = find(graph, text)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        output.say(f"{text!r} fits {len(found)} peers: {_candidates(found)}")
+    else:
+        output.say(f"no peer {text!r} is known in this mesh")
+        say_view(graph)
+    return None
 
 
 def _candidates(found: list[Peer]) -> str:

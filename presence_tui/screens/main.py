@@ -243,7 +243,10 @@ class MainScreen(TableCommands):
     def action_pane(self, pane: str) -> None:
         """Show a pane and give it the keyboard."""
         self._activate(pane)
-        self.query_one("#metadata-text" if pane == "local" else f"#{pane}").focus()
+        if pane == "local":
+            self.query_one(LocalPeerPane).editor.focus_text()
+        else:
+            self.query_one(f"#{pane}").focus()
 
     def _activate(self, pane: str) -> None:
         self._active = pane

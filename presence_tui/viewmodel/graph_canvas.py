@@ -110,7 +110,7 @@ class Canvas:
             tick = stroke.ticks and step % stroke.ticks == stroke.ticks // 2
             if not (tick or pattern[step % len(pattern)]):
                 continue
-            for rail in (-2, -1, 0, 1, 2) if tick else stroke.rails:
+            for rail in (-2, -1, 0, 1) if tick else stroke.rails:
                 if flat:
                     self.dot(along_x, along_y + rail, ink, rank)
                 else:

@@ -74,14 +74,14 @@ class Drawing:
         return key if distance <= 3 else None
 
     def toward(self, key: str, dx: int, dy: int) -> str | None:
-        """Return the key of the nearest node in a direction (one of dx, dy is -1 or 1)."""
+        """Return the key of the nearest node in a quarter (one of dx, dy is -1 or 1)."""
         x, y = self.nodes[key]
         best: tuple[int, str] | None = None
         for other, (ox, oy) in self.nodes.items():
             right, down = ox - x, 2 * (oy - y)
             along, across = (right * dx, abs(down)) if dx else (down * dy, abs(right))
-            if along > 0 and across <= 2 * along:
-                found = (along + 2 * across, other)
+            if along > 0 and across <= along:
+                found = (along**2 + across**2, other)
                 best = found if best is None else min(best, found)
         return best[1] if best is not None else None
 
@@ -98,16 +98,16 @@ def draw(
     height: int,
     *,
     focus: str | None = None,
-    plain: bool = False,
+    ascii_only: bool = False,
 ) -> Drawing:
     """Return the picture of a graph in so many cells.
 
-    ``focus``: the key of the node that stands out. ``plain``: ASCII characters only. An empty
-    drawing when there is no room for any.
+    ``focus``: the key of the node that stands out. An empty drawing when there is no
+    room for any.
     """
     if width < _LEAST[0] or height < _LEAST[1]:
         return Drawing()
-    return _Picture(mesh, layout, width, height, focus=focus, plain=plain).drawn()
+    return _Picture(mesh, layout, width, height, focus=focus, ascii_only=ascii_only).drawn()
 
 
 class _Picture:
@@ -121,15 +121,15 @@ class _Picture:
         height: int,
         *,
         focus: str | None,
-        plain: bool,
+        ascii_only: bool,
     ) -> None:
         self._mesh = mesh
         self._layout = layout
         self._focus = focus
-        self._plain = plain
-        self._canvas = (PlainCanvas if plain else Canvas)(width, height)
+        self._plain = ascii_only
+        self._canvas = (PlainCanvas if ascii_only else Canvas)(width, height)
         self._way = set(mesh.way)
-        legend = _legend(mesh, plain=plain)
+        legend = _legend(mesh, ascii_only=ascii_only)
         roomy = width >= _LEGEND_FROM[0] and height >= _LEGEND_FROM[1]
         self._legend = _in_rows(legend, width)[: 2 if roomy else 0]
         self._height = height - len(self._legend)
@@ -214,8 +214,12 @@ class _Picture:
             rank,
         )
 
+    def _rings(self) -> range:
+        """Return the rings to draw: of very many only some, so that they are two rows apart."""
+        return range(1, self._layout.rings + 1, 1 + 2 * self._layout.rings // self._reach[1])
+
     def _draw_rings(self) -> None:
-        for ring in range(1, self._layout.rings + 1):
+        for ring in self._rings():
             radius = self._layout.radius(ring)
             count = int(radius * (self._reach[0] + 2 * self._reach[1]) * 2.2)
             for step in range(count):
@@ -255,7 +259,7 @@ class _Picture:
     def _name_rings(self, labels: Labels) -> None:
         layout = self._layout
         turns = (-0.5, 0.5, -0.25, -0.75, 0.25, 0.75, -0.4, -0.6, 0.4, 0.6)
-        for ring in range(1, layout.rings + 1):
+        for ring in self._rings():
             self._name_ring(labels, _hops(ring), layout.radius(ring), turns)
         gone = [layout.points[node.key] for node in self._mesh.nodes if node.ring is None]
         if gone:
@@ -276,8 +280,8 @@ class _Picture:
             x = 0
             for entry in row:
                 if entry.stroke is not None:
-                    start = x * DOTS_X, y * DOTS_Y + 1
-                    end = (x + _SAMPLE) * DOTS_X - 1, y * DOTS_Y + 1
+                    start = x * DOTS_X, y * DOTS_Y + 2
+                    end = (x + _SAMPLE) * DOTS_X - 1, y * DOTS_Y + 2
                     self._canvas.line(start, end, entry.stroke, entry.ink, _RANK_LINK)
                     x += _SAMPLE + 1
                 self._canvas.text(x, y, Piece(entry.words, Ink.NOTE))
@@ -297,7 +301,7 @@ class _Entry:
         return cell_len(self.words) + (0 if self.stroke is None else _SAMPLE + 1)
 
 
-def _legend(mesh: MeshGraph, *, plain: bool) -> list[_Entry]:
+def _legend(mesh: MeshGraph, *, ascii_only: bool) -> list[_Entry]:
     """Return samples of the lines that are drawn, and what is not drawn in numbers."""
     entries: list[_Entry] = []
     for kind in sorted({link.type for link in mesh.links if link.confirmed}, key=type_rank):
@@ -314,7 +318,7 @@ def _legend(mesh: MeshGraph, *, plain: bool) -> list[_Entry]:
     ]
     if mesh.direct_only:
         entries.insert(0, _Entry("direct only"))
-    between = ", " if plain else " · "
+    between = ", " if ascii_only else " · "
     if any(numbers):
         entries.append(_Entry(between.join(filter(None, numbers))))
     return entries

@@ -110,13 +110,14 @@ class _Nodes:
     # -- where they start
 
     def spread(self) -> None:
-        """Put everybody into the sector of its subtree."""
+        """Put everybody into the sector of its subtree; the first, to the right: there is room."""
         children = self._tree()
         leaves = [1.0] * len(children)
         for place in sorted(range(len(children)), key=self._rings.__getitem__, reverse=True):
             if children[place]:
                 leaves[place] = sum(leaves[child] for child in children[place])
-        sectors: list[tuple[int, float, float]] = [(0, -pi / 2, 2 * pi)]
+        first = leaves[children[0][0]] / leaves[0] if children[0] else 0.0
+        sectors: list[tuple[int, float, float]] = [(0, -pi * first, 2 * pi)]
         for place, start, width in sectors:
             if place:
                 self._put(place, start + width / 2)

@@ -105,7 +105,20 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("ctrl+s", "publish the metadata"),
             ("ctrl+r", "return to what is published"),
-            ("ctrl+z", "undo"),
+            ("ctrl+z ctrl+y", "undo; make it again"),
+            ("f2", "as a form, one line a key; again: as JSON"),
+            ("f3", "show what saving changes for others, or hide it"),
+            ("f4", "edit the text in $VISUAL or $EDITOR"),
+        ),
+    ),
+    (
+        "This device, as a form",
+        (
+            ("enter", "another value; yes and no just change places"),
+            ("a n", "add a key; another name for it"),
+            ("y", "another type: text, number, yes/no, nothing"),
+            ("delete", "remove the key"),
+            ("m", "add team, role and location, where they are missing"),
         ),
     ),
 )

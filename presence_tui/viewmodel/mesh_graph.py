@@ -30,7 +30,9 @@ MAX_NODES = 60
 MAX_LINKS = 200
 """Lines of a picture. Those of the ways are drawn first, and what is left out is counted."""
 
-_MAX_GONE = 12
+_GONE_PART = 5
+"""One node of so many is kept for who is out of reach, however many are here."""
+
 _LANES = 3
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TYPES = tuple(LINKS)
@@ -85,7 +87,8 @@ class Link:
 class MeshGraph:
     """What is drawn: this device first, then the nearest.
 
-    ``way``: keys from here to the peer in focus, both included; empty when no way is known.
+    ``way``: keys from here to the peer in focus, both included; empty when no way is known, or it
+    is longer than the picture has nodes.
     ``more_gone`` and ``more_links``: how many lost and left peers, and lines between the nodes
     that are drawn, had no room.
     """
@@ -158,11 +161,13 @@ class _Drawing:
 
     def made(self, max_nodes: int | None, max_links: int | None) -> MeshGraph:
         way = self._way()
+        if max_nodes is not None and len(way) > max_nodes:
+            way = []
         gone = [] if self._direct_only else self._gone()
         room = len(gone)
         if max_nodes is not None:
             free = max_nodes - min(max_nodes, len(self._rings))
-            room = min(room, max(free, _MAX_GONE))  # the lost are what people look for
+            room = min(room, max(free, max_nodes // _GONE_PART))  # who is looked for most
         near = self._nearest(way, None if max_nodes is None else max_nodes - room)
         drawn = [*near, *gone[:room]]
         behind = self._behind(frozenset(drawn))
@@ -275,14 +280,19 @@ class _Drawing:
         return way[::-1]
 
     def _behind(self, drawn: frozenset[str]) -> dict[str, int]:
-        """Count those who are not drawn at the last node on their ways."""
+        """Count those who are not drawn at the last node on one of their ways."""
+        rings = self._rings
+        at = {key: key for key in drawn}
         counts: dict[str, int] = {}
-        seen_at: dict[str, str] = {}
-        for key in sorted(self._rings.keys() - drawn, key=self._rings.__getitem__):
-            parent = self._parent(key)
-            at = self._own if parent is None else seen_at.get(parent, parent)
-            seen_at[key] = at
-            counts[at] = counts.get(at, 0) + 1
+        for key in sorted(rings.keys() - drawn, key=rings.__getitem__):
+            nearer, found = rings[key] - 1, self._own
+            for link in self._peers[key].connections:  # of thousands: the first way will do
+                other = link.peer2 if link.peer1 == key else link.peer1
+                if rings.get(other) == nearer and (link.confirmed or self._blind):
+                    found = at.get(other, found)
+                    break
+            at[key] = found
+            counts[found] = counts.get(found, 0) + 1
         return counts
 
     # -- links
@@ -290,16 +300,17 @@ class _Drawing:
     def _links(self, drawn: Sequence[str], way: Sequence[str]) -> Iterator[Link]:
         """Return the lines between nodes, the most telling first."""
         nodes = frozenset(drawn)
+        steps = {_pair(*step) for step in pairwise(way)}
         between: dict[tuple[str, str], dict[str, bool]] = {}
         for key in drawn:
             for other, link in self._others(key):
-                if other not in nodes or (self._direct_only and self._own not in (key, other)):
+                pair = _pair(key, other)
+                wanted = not self._direct_only or self._own in pair or pair in steps
+                if other not in nodes or not wanted:
                     continue
-                types = between.setdefault(_pair(key, other), {})
+                types = between.setdefault(pair, {})
                 types[link.type] = types.get(link.type, False) or link.confirmed
-        pairs = list(between)
-        steps = {_pair(*step) for step in pairwise(way)}
-        pairs.sort(key=lambda pair: self._weight(pair, between[pair].values(), steps))
+        pairs = sorted(between, key=lambda pair: self._weight(pair, between[pair].values(), steps))
         for pair in pairs:
             kinds = sorted(
                 between[pair].items(), key=lambda kind: (not kind[1], type_rank(kind[0]))

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from presence_core.model import Peer, PresenceGraph
 
 _MANY = 500
-"""From so many peers on, changes are drawn once a second at most: to count who is behind whom
-takes a look at everybody."""
+"""From so many peers on, to count who is behind whom takes longer than a key may wait for it."""
 
-_MANY_SECONDS = 1.0
+_CHANGES_SECONDS, _MOVES_SECONDS = 1.0, 0.15
+"""How long changes of so many, and moves of the selection elsewhere, wait for others to come."""
 
 
 class MeshGraphView(Widget, can_focus=True):
     """Draws the mesh around this device. Feed it with :meth:`show`; it selects nothing itself.
 
-    ``plain``: ASCII characters only.
+    ``ascii_only`` keeps to ASCII characters; it may be set at any time.
     """
 
     @dataclass
@@ -94,9 +94,9 @@ only the neighbours.
     }
     """
 
-    def __init__(self, *, plain: bool = False, id: str | None = None) -> None:
+    def __init__(self, *, ascii_only: bool = False, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._plain = plain
+        self._ascii_only = ascii_only
         self._graph: PresenceGraph | None = None
         self._focus: str | None = None
         self._direct_only = False
@@ -106,6 +106,7 @@ only the neighbours.
         self._drawn: tuple[object, ...] = ()
         self._strips: list[Strip] = []
         self._wait: Timer | None = None
+        self._wait_seconds = 0.0
         self._styles: dict[tuple[Ink, bool, bool], Style] = {}
 
     # -- what it is told
@@ -120,8 +121,13 @@ only the neighbours.
             and before.local_peer is graph.local_peer
             and before.view.state is graph.view.state
         )
-        if moved or not same:
-            self._look(at_once=moved or len(graph.remote_peers) < _MANY)
+        if len(graph.remote_peers) < _MANY or (moved and self.has_focus):
+            if moved or not same:
+                self._take()
+        elif moved:
+            self._take_in(_MOVES_SECONDS)
+        elif not same:
+            self._take_in(_CHANGES_SECONDS)
 
     @property
     def drawing(self) -> Drawing:
@@ -133,14 +139,25 @@ only the neighbours.
         """The graph that is drawn."""
         return self._mesh
 
+    @property
+    def ascii_only(self) -> bool:
+        """Whether only ASCII characters are used."""
+        return self._ascii_only
+
+    @ascii_only.setter
+    def ascii_only(self, value: bool) -> None:
+        self._ascii_only = value
+        self._draw()
+
     # -- from the graph to the picture
 
-    def _look(self, *, at_once: bool) -> None:
-        """Look at the graph now, or in a moment together with what comes until then."""
-        if at_once:
-            self._take()
-        elif self._wait is None:
-            self._wait = self.set_timer(_MANY_SECONDS, self._take)
+    def _take_in(self, seconds: float) -> None:
+        """Take the graph in a moment, together with what comes until then."""
+        if self._wait is not None and seconds >= self._wait_seconds:
+            return
+        if self._wait is not None:
+            self._wait.stop()
+        self._wait, self._wait_seconds = self.set_timer(seconds, self._take), seconds
 
     def _take(self) -> None:
         if self._wait is not None:
@@ -164,12 +181,12 @@ only the neighbours.
 
     def _draw(self) -> None:
         mesh, layout, size = self._mesh, self._layout, self.size
-        drawn = (mesh, layout, size, self._focus)
+        drawn = (mesh, layout, size, self._focus, self._ascii_only)
         if mesh is None or layout is None or drawn == self._drawn:
             return
         self._drawn = drawn
         self._drawing = draw(
-            mesh, layout, size.width, size.height, focus=self._focus, plain=self._plain
+            mesh, layout, size.width, size.height, focus=self._focus, ascii_only=self._ascii_only
         )
         self._strips = []
         self.refresh()

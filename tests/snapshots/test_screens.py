@@ -148,6 +148,30 @@ def test_links_of_a_neighbour(snap_compare: Any, size: str) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("peers", [12, 40, 300])
+def test_graph(snap_compare: Any, peers: int, size: str) -> None:
+    app = app_of(canned.many(peers))
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=pressing("7"))
+
+
+@pytest.mark.parametrize("scene", ["team", "blind", "hostile", "filling"])
+def test_graph_over_the_whole_screen(snap_compare: Any, scene: str) -> None:
+    app = app_of(getattr(canned, scene)())
+    assert snap_compare(app, terminal_size=(120, 36), run_before=pressing("7", "z"))
+
+
+def test_graph_without_colour(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = app_of(canned.many())
+    assert snap_compare(app, terminal_size=(120, 36), run_before=pressing("7", "z"))
+
+
+def test_graph_of_neighbours(snap_compare: Any) -> None:
+    app = app_of(canned.many())
+    assert snap_compare(app, terminal_size=(120, 36), run_before=pressing("7", "z", "d"))
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_editor_with_an_error(snap_compare: Any, size: str) -> None:
     async def run(pilot: Pilot[Any]) -> None:
         await settle(pilot)
@@ -159,6 +183,13 @@ def test_editor_with_an_error(snap_compare: Any, size: str) -> None:
         await settle(pilot)
 
     assert snap_compare(app_of(canned.one()), terminal_size=SIZES[size], run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_metadata_as_a_form(snap_compare: Any, size: str) -> None:
+    app = app_of(canned.team())
+    keys = ("4", "f2", "m", "delete", "f3", "a", "r")
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=pressing(*keys))
 
 
 @pytest.mark.parametrize("size", SIZES)

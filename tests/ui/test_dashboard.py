@@ -568,7 +568,7 @@ async def test_every_binding_has_an_id_of_its_own() -> None:
 async def test_the_help_names_every_key() -> None:
     written = {key for _, keys in KEYS for text, _ in keys for key in text.split()}
     names = {"question_mark": "?", "slash": "/", "pageup": "pgup", "pagedown": "pgdn"}
-    names |= {"up": "↑", "down": "↓", "escape": "esc"}
+    names |= {"up": "↑", "down": "↓", "left": "←", "right": "→", "escape": "esc"}
     async with dashboard(canned.one()) as one:
         keys = {key for binding in all_bindings(one) for key in binding.key.split(",")}
         assert {names.get(key, key) for key in keys} <= written

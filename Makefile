@@ -9,12 +9,13 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
+CWT := .venv-cwt
 # Wheels only: nothing is compiled here. (The one package without a wheel is pure Python.)
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip --disable-pip-version-check -qq install --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-network check format screenshots bench bench-heal bench-idle bench-short cold-start simulate simulate-chaos simulate-table clean
+.PHONY: help demo test test-network test-interop check format screenshots bench bench-heal bench-idle bench-short cold-start simulate simulate-chaos simulate-table clean
 .NOTPARALLEL:
 
 help:  ## say what there is
@@ -28,6 +29,9 @@ test: $(VENV)/.dev  ## all tests; those of networks run when root, otherwise the
 
 test-network: $(VENV)/.dev  ## only the tests in network namespaces; needs root
 	$(BIN)/python -m pytest -m network $(ARGS)
+
+test-interop: $(VENV)/.dev $(CWT)  ## identity tokens beside another library for them
+	$(BIN)/python -m pytest tests/interop $(ARGS)
 
 check: $(VENV)/.dev  ## format, lint, types, and the rules between the layers
 	$(BIN)/ruff format --check .
@@ -47,6 +51,7 @@ bench: $(VENV)/.dev  ## the benchmarks but those that take long; networks need r
 	$(BIN)/python benchmarks/table_bench.py
 	$(BIN)/python benchmarks/graph_layout.py
 	$(BIN)/python benchmarks/big_mesh.py
+	$(BIN)/python benchmarks/identity.py
 	$(BIN)/python benchmarks/lan.py
 	$(BIN)/python benchmarks/hops.py
 
@@ -61,6 +66,7 @@ bench-short: $(VENV)/.dev  ## the quick form of all benchmarks
 	$(BIN)/python benchmarks/table_bench.py --short
 	$(BIN)/python benchmarks/graph_layout.py --short
 	$(BIN)/python benchmarks/big_mesh.py --short
+	$(BIN)/python benchmarks/identity.py --short
 	$(BIN)/python benchmarks/lan.py --short
 	$(BIN)/python benchmarks/hops.py --short
 	$(BIN)/python benchmarks/heal.py --short
@@ -79,7 +85,7 @@ cold-start: $(VENV)/.dev  ## what starting each command costs
 	$(BIN)/python benchmarks/cold_start.py
 
 clean:  ## remove everything that was built
-	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) $(CWT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What is said here goes to stderr: stdout of `make demo` is data. A half made .venv is not kept.
@@ -108,3 +114,10 @@ $(PEERS): benchmarks/peers.txt | $(BIN)/python
 	@$(BIN)/python -m venv --clear $@ && for peer in eclipse-zenoh rns; do \
 	$@/bin/python -m pip --disable-pip-version-check -qq install --only-binary :all: -c $< $$peer \
 	|| echo "$$peer is not to be had: the benchmarks go without it" >&2; done; touch $@
+
+# The library that test-interop compares with; it wants an older cbor2 than we do.
+$(CWT): tests/interop/cwt.txt | $(BIN)/python
+	@echo "building $@ (once)" >&2
+	@$(BIN)/python -m venv --clear $@ && { \
+	$@/bin/python -m pip --disable-pip-version-check -qq install --only-binary :all: -r $< \
+	|| echo "cwt is not to be had: the tests go without it" >&2; }; touch $@

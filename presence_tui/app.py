@@ -21,9 +21,11 @@ from presence_tui.viewmodel.rows import Show
 from presence_tui.viewmodel.timeline import Topic
 from presence_tui.viewmodel.trust import DECISIONS
 from presence_tui.widgets.ascii_filter import AsciiFilter
+from presence_tui.widgets.field_list import FieldList
 from presence_tui.widgets.local_peer import LocalPeerPane
 from presence_tui.widgets.mesh_graph import MeshGraphView
 from presence_tui.widgets.metadata_editor import MetadataEditor
+from presence_tui.widgets.metadata_form import FieldLine, MetadataForm
 from presence_tui.widgets.peer_key import PeerKeyPane
 from presence_tui.widgets.peer_table import PeerTable
 from presence_tui.widgets.search_line import SearchLine
@@ -133,6 +135,7 @@ class PresenceApp(App[int]):
     def toggle_ascii(self) -> None:
         """Show nothing but ASCII, or everything."""
         self.ascii_only = not self.ascii_only
+        self._main.show_ascii(only=self.ascii_only)
         self.refresh_css()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
@@ -216,6 +219,9 @@ def rooms() -> Iterator[Mapping[str, str]]:
         TimelineView,
         SearchLine,
         MetadataEditor,
+        MetadataForm,
+        FieldLine,
+        FieldList,
     )
     for node in nodes:
         yield {

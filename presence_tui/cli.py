@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from presence_tui import output
 from presence_tui.options import add_engine_options, add_home_option
 from presence_tui.output import EXIT_CANNOT, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
+from presence_tui.trust_options import add_issuer, add_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,6 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_metadata(commands)
     _add_key(commands)
     _add_mesh(commands)
+    _add_trust(commands)
     _add(commands, "schema", "print the JSON Schema of all JSON output", "about:schema")
     _add(commands, "version", "print the version", "about:version")
     return parser
@@ -211,6 +213,16 @@ def _add_metadata(commands: _Commands) -> None:
 def _add_key(commands: _Commands) -> None:
     verbs = _verbs(commands, "key", "the peer key of this device")
     _add_answer(_add(verbs, "show", "print the peer key", "keys:key_show"))
+    qr = _add(verbs, "qr", "print the peer key as QR code", "keys:key_qr")
+    qr.add_argument(
+        "--invert", action="store_true", default=False, help="for a light terminal, or paper"
+    )
+    qr.add_argument(
+        "--ascii", action="store_true", default=False, help="in plain letters, twice as large"
+    )
+    export = _add(verbs, "export", "print the key with words to send to people", "keys:key_export")
+    for verb in (qr, export):
+        add_home_option(verb)
 
 
 def _add_mesh(commands: _Commands) -> None:
@@ -237,6 +249,13 @@ def _add_mesh(commands: _Commands) -> None:
     )
     for verb in (new, join):
         add_home_option(verb)
+
+
+def _add_trust(commands: _Commands) -> None:
+    trust = _verbs(commands, "trust", "which keys are known here, and which are blocked")
+    add_trust(lambda name, what, command: _add(trust, name, what, command))
+    issuer = _verbs(commands, "issuer", "whom this device believes about identity")
+    add_issuer(lambda name, what, command: _add(issuer, name, what, command))
 
 
 def _verbs(commands: _Commands, name: str, what: str) -> _Commands:

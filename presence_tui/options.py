@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import argparse
 
 # Options of PresenceConfig by their field, which is also their key in the config file.
 TEXTS = {
@@ -18,7 +15,8 @@ TEXTS = {
     "transports": "--transport",
 }
 LISTS = {"peers": "--peer", "interfaces": "--interface", "issuers": "--issuer"}
-FLAGS = {**TEXTS, **LISTS}
+SWITCHES = {"require_identity": "--require-identity"}
+FLAGS = {**TEXTS, **LISTS, **SWITCHES}
 
 AFTER = "_after_command"
 """Suffix of the repeatable options when they stand behind a command; both places count."""
@@ -75,4 +73,9 @@ def add_engine_options(parser: argparse.ArgumentParser, *, after_command: bool =
         action="append",
         metavar="FILE",
         help="trust the identity issuer in this file (repeatable)",
+    )
+    add(
+        "--require-identity",
+        action=argparse.BooleanOptionalAction,
+        help="hold links only with peers whose identity is verified",
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from presence_tui.options import AFTER, FLAGS, LISTS, TEXTS, environment_name
+from presence_tui.options import AFTER, FLAGS, LISTS, SWITCHES, TEXTS, environment_name
 from presence_tui.output import EXIT_CANNOT, EXIT_USAGE, CommandError
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CONFIG_FILE = "config.toml"
 
 _MESH = ("mesh", "mesh_key_file")
+
+_YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,14 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
     return level
 
 
+def _switch(given: _Given) -> bool:
+    """Read yes or no; an environment variable has it as text."""
+    word = str(given.value).lower()
+    if word not in (*_YES, *_NO):
+        raise CommandError(f"{given.origin} must be one of {', '.join((*_YES, *_NO))}", given.code)
+    return word in _YES
+
+
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
@@ -116,9 +126,14 @@ def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
 _FORMS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(TEXTS, (_is_text, "a text")),
     **dict.fromkeys(LISTS, (_is_texts, "a list of texts")),
+    **dict.fromkeys(SWITCHES, (_is_switch, "true or false")),
     "metadata": (lambda value: isinstance(value, str | dict), "a table, JSON text or @FILE"),
     "transports": (_is_texts, "a list of texts"),
 }
@@ -164,6 +179,8 @@ def _field(key: str, given: _Given) -> tuple[str, Any]:
     if key == "mesh_key_file":
         return "mesh_key", _mesh_key(given)
     value = given.value
+    if key in SWITCHES:
+        return key, _switch(given)
     if key == "transports":
         parts = (_split(value) or [""]) if isinstance(value, str) else value
         value = () if parts == ["none"] else tuple(dict.fromkeys(parts))

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from presence_core.config import PresenceConfig
     from presence_core.engine.observers import Observer
     from presence_core.errors import EngineError
+    from presence_core.identity.issuer import IssuerObjectError
     from presence_core.identity.keyfile import HomeError
     from presence_core.identity.mesh import MeshKey
+    from presence_core.identity.token import TokenError
     from presence_core.model import (
         Allow,
         Change,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         GraphChange,
         Identity,
         IdentityStatus,
+        Issuer,
         Mesh,
         MetadataState,
         Peer,
@@ -49,7 +52,9 @@ _HOMES = {
     "engine.observers": ("Observer",),
     "errors": ("EngineError",),
     "identity.keyfile": ("HomeError",),
+    "identity.issuer": ("IssuerObjectError",),
     "identity.mesh": ("MeshKey",),
+    "identity.token": ("TokenError",),
     "model": (
         "Allow",
         "Change",
@@ -63,6 +68,7 @@ _HOMES = {
         "GraphChange",
         "Identity",
         "IdentityStatus",
+        "Issuer",
         "Mesh",
         "MetadataState",
         "Peer",
@@ -92,6 +98,8 @@ __all__ = [
     "HomeError",
     "Identity",
     "IdentityStatus",
+    "Issuer",
+    "IssuerObjectError",
     "Mesh",
     "MeshKey",
     "MetadataError",
@@ -103,6 +111,7 @@ __all__ = [
     "PresenceConfig",
     "PresenceGraph",
     "PresenceState",
+    "TokenError",
     "Trust",
     "View",
     "ViewState",

@@ -40,7 +40,9 @@ class PresenceConfig:
     home's own mesh key is used if there is one, else the open mesh ``default``. ``peers`` are
     static addresses ``HOST:PORT``; ``listen`` is ``HOST:PORT`` (port 0: any). ``interfaces``
     limits the LAN to these names. ``transports`` None means all that work here, ``()`` an engine
-    that talks to nobody. ``max_links`` is how many links are accepted,
+    that talks to nobody. ``issuers`` are files of key sets, trusted for this run;
+    ``require_identity`` lets only those link whose identity is verified, unless the program has a
+    connection request handler of its own. ``max_links`` is how many links are accepted,
     1 to 32. Raises ValueError, in one line, for what makes no sense; the metadata is checked when
     the engine starts.
     """
@@ -55,6 +57,7 @@ class PresenceConfig:
     interfaces: tuple[str, ...] = ()
     transports: tuple[str, ...] | None = None
     issuers: tuple[Path, ...] = ()
+    require_identity: bool = False
     max_links: int = ACCEPT
 
     def __post_init__(self) -> None:
@@ -113,6 +116,11 @@ def _check_transports(values: Any) -> None:
             raise ValueError(f"unknown transport {value!r}; this version has: {known}")
 
 
+def _check_require_identity(value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ValueError("whether an identity is required is yes or no")  # noqa: TRY004  as above
+
+
 def _check_max_links(value: Any) -> None:
     if not isinstance(value, int) or not 1 <= value <= MAX_LINKS:
         raise ValueError(f"an engine holds from 1 to {MAX_LINKS} links")
@@ -126,6 +134,7 @@ _CHECKS: Mapping[str, Callable[[Any], object]] = MappingProxyType(
         "listen": _check_listen,
         "interfaces": lambda values: _check_texts(values, "the interfaces"),
         "transports": _check_transports,
+        "require_identity": _check_require_identity,
         "max_links": _check_max_links,
     }
 )

@@ -167,6 +167,20 @@ class Identity:
     expires_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """An issuer of identity tokens that is trusted here.
+
+    ``number`` is that of its newest key set, ``key_ids`` are its keys (hex);
+    ``revocation_number`` is that of its newest revocation list, None if there is none.
+    """
+
+    name: str
+    number: int
+    key_ids: tuple[str, ...]
+    revocation_number: int | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PeerPresence:
     """Where a peer is, seen from here.
@@ -274,7 +288,10 @@ class PresenceGraph:
             peers=len(self.remote_peers),
             direct=sum(p.presence.direct for p in online),
             online=len(online),
-            verified=sum(p.identity.status is IdentityStatus.VERIFIED for p in online),
+            verified=sum(
+                p.identity.status is IdentityStatus.VERIFIED and p.trust is not Trust.BLOCKED
+                for p in online
+            ),
             connections=len(self.connections),
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from presence_core.codec.metadata import parse_metadata_json
 from presence_core.config import PresenceConfig
 from presence_core.engine.engine import Engine
+from presence_core.identity.keys import parse_peer_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from presence_core.engine.admission import ConnectionRequestHandler
     from presence_core.engine.observers import GraphCallback, Observer
-    from presence_core.model import GraphChange, JsonObject, PresenceGraph
+    from presence_core.model import GraphChange, Issuer, JsonObject, PresenceGraph, Trust
 
 OBSERVER_SECONDS = 0.1
 """How graphs are coalesced for observers unless they say otherwise."""
@@ -96,7 +97,7 @@ class Presence:
     @property
     def peer_metadata(self) -> JsonObject:
         """The metadata that the local peer publishes."""
-        return self._running().metadata
+        return self._running().metadata.value
 
     @property
     def peer_metadata_json(self) -> str:
@@ -110,16 +111,64 @@ class Presence:
         than 16 levels, or holds what JSON cannot; HomeError when it cannot be kept. Then the old
         value stays.
         """
-        await self._running().set_metadata(metadata)
+        await self._running().metadata.set(metadata)
 
     async def set_peer_metadata_json(self, text: str) -> None:
         """Replace the whole metadata by a JSON text. Raises as :meth:`set_peer_metadata`."""
-        await self._running().set_metadata(parse_metadata_json(text))
+        await self._running().metadata.set(parse_metadata_json(text))
 
     @property
     def identity_service_metadata(self) -> JsonObject:
         """What an identity service has said of the local peer; empty unless verified."""
         return self.graph.local_peer.identity_service_metadata
+
+    async def set_identity_token(self, raw: bytes | None) -> None:
+        """Publish another identity token, None for none; it is kept in the home.
+
+        Raises TokenError when it is none, and HomeError when it cannot be kept; then the old one
+        stays. What it is worth, and to whom, is in the graph: ``local_peer.identity``.
+        """
+        await self._running().credentials.set_token(raw)
+
+    # -- whom to believe about identity
+
+    @property
+    def issuers(self) -> tuple[Issuer, ...]:
+        """The issuers that are trusted, by name."""
+        return self._running().credentials.trusted()
+
+    async def trust_issuer(self, key_set: bytes) -> None:
+        """Believe an issuer, by its signed key set; it is kept in the home.
+
+        Whoever calls this vouches for it: the signature only shows that the set is whole. Raises
+        IssuerObjectError when it cannot be trusted, HomeError when it cannot be kept.
+        """
+        await self._running().credentials.trust(key_set)
+
+    async def distrust_issuer(self, name: str) -> bool:
+        """Believe an issuer no longer; return whether it was trusted. Raises HomeError."""
+        return await self._running().credentials.distrust(name)
+
+    # -- how far keys are trusted
+
+    async def set_trust(self, peer_key: str, trust: Trust) -> None:
+        """Note what a person has decided about a key.
+
+        ``VERIFIED``: they have compared it with its owner. ``BLOCKED``: they want no link with it;
+        those that exist are closed at once, and none is dialled or let in.
+        Whether or not the peer is here; kept in the home. Raises KeyFormatError for a text that is
+        no peer key, ValueError for another state or for the local peer's own key, HomeError when
+        it cannot be kept: then nothing has changed.
+        """
+        engine, key = self._running(), parse_peer_key(peer_key)
+        await engine.trust.decide(key, trust, engine.name_of(key))
+
+    async def forget(self, peer_key: str) -> None:
+        """Forget a key, whatever was decided about it; if it is here it is met anew.
+
+        Raises KeyFormatError, HomeError.
+        """
+        await self._running().trust.forget(parse_peer_key(peer_key))
 
     # -- who is let in
 
@@ -127,6 +176,7 @@ class Presence:
     def connection_request_handler(self) -> ConnectionRequestHandler | None:
         """Asked for every new link, whoever dialled; None lets every member of the mesh in.
 
+        With ``require_identity``, None lets in those whose identity is verified.
         An ``async`` function from ConnectionRequest to Allow() or Deny(reason). No answer in 10
         seconds, or an exception, is a no. Links that exist stay.
         """

@@ -42,6 +42,8 @@ CHANGE_SCHEMA = "presence-change/1"
 PEERS_SCHEMA = "presence-peers/1"
 KEY_SCHEMA = "presence-key/1"
 MESH_SCHEMA = "presence-mesh/1"
+TRUST_SCHEMA = "presence-trust/1"
+ISSUERS_SCHEMA = "presence-issuers/1"
 
 
 def json_schema() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from presence_core.codec.text import safe_block, safe_text
 from presence_core.schema import dumps, peers_to_json, time_to_json
 from presence_tui import output
+from presence_tui.matching import candidates, matching
 from presence_tui.session import broken, conclude, look, run, say_view, wanted_once
 from presence_tui.viewmodel.export import peers_csv
 from presence_tui.viewmodel.links import Link, links_of, measured_words, way_words
@@ -60,7 +61,7 @@ async def _peers(args: argparse.Namespace, stop: asyncio.Event) -> int:
         output.data(peers_csv(chosen))
     else:
         moment = now()
-        output.data(_table([COLUMNS, *(_cells(peer, graph, moment) for peer in chosen)]))
+        output.data(output.table([COLUMNS, *(_cells(peer, graph, moment) for peer in chosen)]))
         if met and broken(graph) is None:
             say_view(graph)
     return conclude(graph, wanted_once(args), met=met)
@@ -118,18 +119,6 @@ def _state(peer: Peer, graph: PresenceGraph) -> str:
     return "last known" if remote and is_last_known(state, graph.view.state) else str(state)
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
-    from rich.cells import cell_len
-
-    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for number, row in enumerate(rows):
-        cells = row if number else tuple(cell.upper() for cell in row)
-        padded = (c + " " * (w - cell_len(c)) for c, w in zip(cells, widths, strict=True))
-        lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines)
-
-
 async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:
     graph, met = await look(args, stop)
     peer = found_one(graph, args.peer)
@@ -148,36 +137,16 @@ def found_one(graph: PresenceGraph, text: str) -> Peer | None:
     if len(found) == 1:
         return found[0]
     if found:
-        output.say(f"{text!r} fits {len(found)} peers: {_candidates(found)}")
+        output.say(f"{text!r} fits {len(found)} peers: {candidates(found)}")
     else:
         output.say(f"no peer {text!r} is known in this mesh")
         say_view(graph)
     return None
 
 
-def _candidates(found: list[Peer]) -> str:
-    shown = ", ".join(
-        f"{peer.peer_key[:16]} ({safe_text(peer.device_name, limit=32)})" for peer in found[:5]
-    )
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    return f"{shown}{more}; give more of the key"
-
-
 def find(graph: PresenceGraph, text: str) -> list[Peer]:
     """Find peers by key, beginning of the key, short id, or exact name; the first that fits."""
-    everybody = (graph.local_peer, *graph.remote_peers)
-    lower = text.removesuffix("…").lower()  # as the table shows it
-    tests: tuple[Callable[[Peer], bool], ...] = (
-        lambda p: p.peer_key == lower,
-        lambda p: len(lower) >= 4 and p.peer_key.startswith(lower),
-        lambda p: p.short_id == lower,
-        lambda p: p.device_name == text,
-    )
-    for fits in tests:
-        found = [peer for peer in everybody if fits(peer)]
-        if found:
-            return found
-    return []
+    return matching((graph.local_peer, *graph.remote_peers), text)
 
 
 def _describe(peer: Peer, graph: PresenceGraph) -> str:
@@ -197,6 +166,7 @@ def _describe(peer: Peer, graph: PresenceGraph) -> str:
         ("first seen", time_to_json(where.first_seen) or "-"),
         ("last seen", time_to_json(where.last_seen) or "-"),
         ("trust", str(peer.trust)),
+        *([("warning", safe_text(peer.key_warning))] if peer.key_warning is not None else []),
         ("identity", f"{identity.status}: {safe_text(identity.reason)}"),
     ]
     if identity.issuer is not None:

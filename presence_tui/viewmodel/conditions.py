@@ -24,6 +24,7 @@ _NAMES = {
     "gossip": "what neighbours send",
     "clock": "clock",
     "home": "files",
+    "trust": "trusted keys",
 }
 _MOST = 800
 _ORDER = (

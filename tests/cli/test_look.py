@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from presence_tui.app import rooms
+from presence_tui.app import PresenceApp, rooms
 from presence_tui.look import Look, check_keys, look_of
 from presence_tui.output import EXIT_CANNOT, EXIT_USAGE, CommandError
+from tests import canned
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +108,17 @@ def test_what_is_wrong_in_the_environment_is_said(
 def test_the_usual_keys_clash_nowhere() -> None:
     check_keys({}, rooms())
     check_keys({name: key for room in rooms() for name, key in room.items()}, rooms())
+
+
+async def test_every_binding_of_the_dashboard_can_be_given_another_key() -> None:
+    app = PresenceApp(canned.CannedSource(canned.one()), now=lambda: canned.NOW)
+    known = {name for room in rooms() for name in room}
+    async with app.run_test(size=(200, 60)):
+        nodes = [app, app.screen, *app.screen.query("*")]
+        kinds = {kind for node in nodes for kind in type(node).__mro__}
+        ours = [kind for kind in kinds if kind.__module__.startswith("presence_tui")]
+        ids = {b.id for kind in ours for b in vars(kind).get("BINDINGS", ())}
+    assert ids <= known
 
 
 def test_a_key_can_be_given_to_another_binding() -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
+from datetime import UTC, datetime
 
+from presence_core.engine.graph import GraphBuilder
 from presence_core.engine.node import Hangup, Node, Send
 from presence_core.engine.own_record import NodeProfile
 from presence_core.gossip.messages import Hello
 from presence_core.gossip.record import parse_record
 from presence_core.handshake.events import ByeCode
-from presence_core.identity.keys import Identity
+from presence_core.identity.keys import Identity, peer_key_text
 from presence_core.identity.mesh import MeshKey
+from presence_core.identity.verify import Issuers
+from presence_core.model import Mesh, Peer, PresenceGraph, View, ViewState
 
 MESH = MeshKey(b"f" * 32, "test")
 WALL = 1_790_000_000_000
@@ -26,13 +30,20 @@ class Field:
         self.now = 1_000.0
         self.nodes: dict[str, Node] = {}
         self.identities: dict[str, Identity] = {}
+        self.builders: dict[str, GraphBuilder] = {}
         self.ends: dict[tuple[str, int], tuple[str, int]] = {}
         self.hung_up: list[tuple[str, ByeCode]] = []
         self.carried: Counter[tuple[str, int]] = Counter()
         """How many messages each node has sent, by type."""
         self._next_link = 1
 
-    def add(self, name: str, identity: Identity | None = None, epoch: int = WALL) -> Node:
+    def add(
+        self,
+        name: str,
+        identity: Identity | None = None,
+        epoch: int = WALL,
+        issuers: Issuers | None = None,
+    ) -> Node:
         identity = identity or Identity.generate()
         self.identities[name] = identity
         node = self.nodes[name] = Node(
@@ -41,10 +52,16 @@ class Field:
             NodeProfile(name, "Linux", "0"),
             epoch=epoch,
             now=self.now,
-            wall_ms=lambda: WALL + int(self.now * 1000),
+            wall_ms=self.wall_ms,
             rng=random.Random(len(self.nodes)),
+            issuers=issuers,
         )
+        self.builders[name] = GraphBuilder(node)
         return node
+
+    def wall_ms(self) -> int:
+        """Return what everybody's clock says."""
+        return WALL + int(self.now * 1000)
 
     def chain(self, *names: str, transport: int = LAN) -> None:
         """Link each to the next."""
@@ -133,6 +150,24 @@ class Field:
             self.settle()
         self.now = end
         self.settle()
+
+    def graph(self, name: str) -> PresenceGraph:
+        """Return what a node would show now."""
+        moment = datetime.fromtimestamp(self.wall_ms() / 1000, UTC)
+        return self.builders[name].build(
+            sequence=1,
+            generated_at=moment,
+            view=View(ViewState.CURRENT, moment),
+            mesh=Mesh("test", open=False),
+            conditions=(),
+            measures={},
+        )
+
+    def seen(self, by: str, name: str) -> Peer:
+        """Return a peer as a node would show it now."""
+        found = self.graph(by).peer(peer_key_text(self.nodes[name].key))
+        assert found is not None
+        return found
 
     def roots(self) -> set[bytes]:
         """Return the roots of all tables; one when all are equal."""

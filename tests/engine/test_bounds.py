@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from presence_core.engine import metadata as metadata_module
+from presence_core.engine import peer_bodies as peer_bodies_module
 from presence_core.engine.node import Node
 from presence_core.gossip import bodies as bodies_module
 from presence_core.gossip import exchange as exchange_module
@@ -108,7 +108,7 @@ def small() -> Iterator[None]:
         patch.setattr(pulls_module, "MAX_ASKED", ASKED)
         patch.setattr(pulls_module, "MAX_LATE", LATE)
         patch.setattr(bodies_module, "MAX_WAITING", WAITING)
-        patch.setattr(metadata_module, "MAX_WAITING", WAITING)
+        patch.setattr(peer_bodies_module, "MAX_AWAITED", WAITING)
         patch.setattr(quota_module, "MAX_OFFENDERS", OFFENDERS)
         patch.setattr(exchange_module, "LARGE_MESH", 4)
         yield

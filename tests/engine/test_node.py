@@ -216,7 +216,7 @@ def test_a_copy_of_our_key_at_the_end_of_epochs_does_no_harm(field: Field) -> No
 def test_what_is_shown_of_all_peers_together_is_bounded(
     field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("presence_core.engine.metadata.MAX_SHOWN", 100)
+    monkeypatch.setattr("presence_core.engine.peer_bodies.MAX_SHOWN", 100)
     field.link("alice", "bob")
     alice, bob = field.nodes["alice"], field.nodes["bob"]
     alice.set_metadata(encode_metadata({"a": "x" * 200}), field.now)

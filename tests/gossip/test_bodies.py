@@ -262,15 +262,38 @@ def test_without_a_source_nothing_is_asked_for() -> None:
     assert here.next_time() == float("inf")
 
 
-def test_an_own_body_takes_the_place_of_the_one_before_and_stays() -> None:
+def test_an_own_body_stays_until_it_is_given_up() -> None:
     store = BodyStore()
     first = store.put_own(b"first")
     second = store.put_own(b"second")
+    store.give_up_own(first)
     assert store.get(first.sha256) is None
     store.forget(second.sha256)
     assert store.get(second.sha256) == b"second"
-    assert store.put_own(b"second") == second
+    assert store.put_own(b"second") == second  # it is both metadata and token now
+    store.give_up_own(second)
     assert store.get(second.sha256) == b"second"
+    store.give_up_own(second)
+    assert store.get(second.sha256) is None
+
+
+def test_what_another_needs_is_not_forgotten() -> None:
+    store = BodyStore()
+    needed = {store.put(b"data").sha256}
+    store.used_by(needed.__contains__)
+    (sha256,) = needed
+    store.forget(sha256)
+    assert store.get(sha256) == b"data"
+    awaited = body(b"more")
+    needed.add(awaited.sha256)
+    store.announce(awaited, 1)
+    store.forget(awaited.sha256)
+    assert store.wanted(awaited.sha256)
+    needed.clear()
+    store.forget(sha256)
+    store.forget(awaited.sha256)
+    assert store.get(sha256) is None
+    assert not store.fetching()
 
 
 def test_what_is_stored_is_bounded_and_our_own_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,10 @@ exactly one encoding.
 from __future__ import annotations
 
 import math
+import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -28,9 +30,9 @@ class CborError(ValueError):
 def encode(value: Any, *, max_depth: int = MAX_DEPTH) -> bytes:
     """Encode null, booleans, integers of 64 bits, finite floats, text, bytes, lists and maps.
 
-    The keys of a map are all text or all unsigned integers; maps come out sorted, floats in the
-    shortest form that keeps their value. Raises CborError for anything else, and for lists and
-    maps nested deeper than ``max_depth``.
+    The keys of a map are all text or all integers; maps come out sorted by the bytes of their
+    keys, floats in the shortest form that keeps their value. Raises CborError for anything else,
+    and for lists and maps nested deeper than ``max_depth``.
     """
     out = bytearray()
     _encode(value, out, max_depth)
@@ -55,8 +57,8 @@ def _encode(value: Any, out: bytearray, levels: int) -> None:
             _encode(item, out, levels - 1)
     elif isinstance(value, Mapping):
         entries = sorted(((_key(key), item) for key, item in value.items()), key=itemgetter(0))
-        if len({key[0] >> 5 for key, _ in entries}) > 1:
-            raise CborError("the keys of a map are all text or all unsigned integers")
+        if len({_is_text(key) for key, _ in entries}) > 1:
+            raise CborError("the keys of a map are all text or all integers")
         out += _head(5, len(entries))
         for key, item in entries:
             out += key
@@ -70,7 +72,7 @@ def _scalar(value: Any) -> bytes | None:
         case None | bool():
             return _SIMPLE[value]
         case int():
-            return _head(0, value) if value >= 0 else _head(1, -1 - value)
+            return _integer(value)
         case float():
             return _float(value)
         case bytes():
@@ -83,9 +85,17 @@ def _scalar(value: Any) -> bytes | None:
 def _key(key: Any) -> bytes:
     if isinstance(key, str):
         return _text(key)
-    if isinstance(key, int) and not isinstance(key, bool) and key >= 0:
-        return _head(0, key)
-    raise CborError(f"a {type(key).__name__} cannot be the key of a map, nor a negative number")
+    if isinstance(key, int) and not isinstance(key, bool):
+        return _integer(key)
+    raise CborError(f"a {type(key).__name__} cannot be the key of a map")
+
+
+def _is_text(key: bytes) -> bool:
+    return key[0] >> 5 == 3
+
+
+def _integer(value: int) -> bytes:
+    return _head(0, value) if value >= 0 else _head(1, -1 - value)
 
 
 def _text(text: str) -> bytes:
@@ -128,6 +138,15 @@ def decode(
     """
     if len(data) > max_size:
         raise CborError(f"{len(data)} bytes are more than the {max_size} allowed")
+    if len(data) <= max_items:  # an item has a byte or more
+        value = _plain(data, max_depth)
+        if value is not _NOT_PLAIN:
+            return value
+    return _decode_any(data, max_depth, max_items)
+
+
+def _decode_any(data: bytes, max_depth: int, max_items: int) -> Any:
+    """Decode what is allowed, of whatever form, or say what is wrong with it."""
     end = _Scan(data, max_depth, max_items).scan()
     if end != len(data):
         raise CborError(f"{len(data) - end} bytes follow the item")
@@ -147,7 +166,7 @@ class _Scan:
 
     def scan(self) -> int:
         """Check one item; return where it ends."""
-        # An open array or map: items to come, whether it is a map, the last key, the keys' kind.
+        # An open array or map: items to come, whether it is a map, the last key, if keys are text.
         stack: list[list[Any]] = []
         at = 0
         while True:
@@ -176,7 +195,7 @@ class _Scan:
         elif major in (4, 5):
             self._open(stack, argument * (major - 3), is_map=major == 5, at=at)
         if is_key:
-            self._check_key(stack[-1] if major < 4 else None, major, self._data[start:at])
+            self._check_key(stack[-1] if major in (0, 1, 3) else None, self._data[start:at])
         return at
 
     def _open(self, stack: list[list[Any]], items: int, *, is_map: bool, at: int) -> None:
@@ -186,14 +205,14 @@ class _Scan:
             raise CborError("claims more items than there are bytes")
         stack.append([items, is_map, b"", None])
 
-    def _check_key(self, container: list[Any] | None, major: int, key: bytes) -> None:
-        if container is None or major not in (0, 3):
-            raise CborError("a key of a map is neither text nor an unsigned integer")
-        if container[3] not in (None, major):
+    def _check_key(self, container: list[Any] | None, key: bytes) -> None:
+        if container is None:
+            raise CborError("a key of a map is neither text nor an integer")
+        if container[3] not in (None, _is_text(key)):
             raise CborError("a map mixes kinds of keys")
         if container[3] is not None and key <= container[2]:
             raise CborError("the keys of a map are not sorted, or one comes twice")
-        container[2], container[3] = key, major
+        container[2], container[3] = key, _is_text(key)
 
     def _check_utf8(self, start: int, end: int) -> None:
         try:
@@ -236,3 +255,82 @@ class _Scan:
         if not math.isfinite(value) or _float(value) != self._data[at - 1 : at + size]:
             raise CborError("a float that is not finite, or not in its shortest form")
         return at + size
+
+
+# -- plain items, at once
+#
+# The scan costs twenty times what decoding costs. Nearly everything that comes consists of short
+# strings, numbers, and lists and maps of them. One pattern finds that there are only such heads,
+# each as short as it can be, and no tag; then it is safe to let cbor2 decode it first, and to look
+# at the keys and the depth of what comes out. Accepted is only what the scan accepts (a test holds
+# the two beside each other); everything else, right or wrong, goes through the scan.
+
+_NOT_PLAIN = object()
+_LONGEST_PLAIN = 95
+"""Bytes of a string, so that the pattern is compiled in a millisecond."""
+
+
+@lru_cache(maxsize=1)
+def _plain_items() -> re.Pattern[bytes]:
+    """Compile the pattern when it is first needed: not every command decodes something."""
+    short = b"|".join(b"[%c%c].{%d}" % (0x40 | n, 0x60 | n, n) for n in range(1, 24))
+    long = b"|".join(b"%b.{%d}" % (re.escape(b"%c" % n), n) for n in range(24, _LONGEST_PLAIN + 1))
+    return re.compile(
+        rb"(?:"
+        # Whole numbers, list and map heads in one byte, empty strings, false, true, null.
+        rb"[\x00-\x17\x20-\x37\x40\x60\x80-\x97\xa0-\xb7\xf4-\xf6]"
+        rb"|" + short + rb"|[\x58\x78](?:" + long + rb")"
+        rb"|[\x18\x38\x98\xb8][\x18-\xff]|[\x19\x39\x99\xb9][\x01-\xff]."
+        rb"|[\x1a\x3a](?!\0{2}).{4}|[\x1b\x3b](?!\0{4}).{8}"
+        # Finite floats; the long ones if the last bits that a shorter form lacks are not all zero.
+        rb"|\xf9[\x00-\x7b\x80-\xfb]."
+        rb"|\xfa(?![\x7f\xff][\x80-\xff])(?!..[\x00\x20\x40\x60\x80\xa0\xc0\xe0]\0).{4}"
+        rb"|\xfb(?![\x7f\xff][\xf0-\xff])(?!.{4}[\x00\x20\x40\x60\x80\xa0\xc0\xe0]\0{3}).{8}"
+        rb")*+",
+        re.DOTALL,
+    )
+
+
+def _plain(data: bytes, max_depth: int) -> Any:
+    """Decode one item of the plain form; ``_NOT_PLAIN``: it is another, or something is wrong."""
+    if not _plain_items().fullmatch(data):
+        return _NOT_PLAIN
+    try:
+        # cbor2 does not say where an item ends; `undefined`, which is not plain, shows that it
+        # ends where the data does.
+        value, end = cbor2.loads(
+            b"\x82" + data + b"\xf7", max_depth=max_depth + 2, allow_duplicate_keys=False
+        )
+    except (cbor2.CBORDecodeError, ValueError, TypeError):
+        return _NOT_PLAIN
+    return value if end is cbor2.undefined and _in_order(value, max_depth) else _NOT_PLAIN
+
+
+def _in_order(value: Any, levels: int) -> bool:
+    """Whether the keys of all maps are of one kind and in order, and the depth is in the limit."""
+    if type(value) is dict:
+        if not _sorted(value):
+            return False
+        inner: Iterable[Any] = value.values()
+    elif type(value) is list:
+        inner = value
+    else:
+        return True
+    if levels == 0:
+        return False
+    for item in inner:
+        if (type(item) is dict or type(item) is list) and not _in_order(item, levels - 1):
+            return False
+    return True
+
+
+def _sorted(keys: Iterable[Any]) -> bool:
+    """Whether keys are in the order of their encoding: it begins with kind and length."""
+    kinds = set(map(type, keys))
+    if kinds == {str}:
+        ranks: list[Any] = [(len(key), key) for key in map(str.encode, keys)]
+    elif kinds == {int}:
+        ranks = [key if key >= 0 else (1 << 64) - key for key in keys]
+    else:
+        return not kinds
+    return ranks == sorted(ranks)  # that none comes twice, cbor2 has seen to

@@ -42,7 +42,7 @@ class MetadataError(ValueError):
 
 def encode_metadata(metadata: Mapping[str, Any]) -> bytes:
     """Check metadata and return its deterministic CBOR form. Raises MetadataError."""
-    _check(metadata)
+    check_metadata(metadata)
     data = cbor.encode(metadata)
     if len(data) > MAX_METADATA_BYTES:
         raise MetadataError(
@@ -54,7 +54,7 @@ def encode_metadata(metadata: Mapping[str, Any]) -> bytes:
 
 def metadata_size(metadata: Mapping[str, Any]) -> int:
     """Return the size of the CBOR form in bytes, whatever the limit. Raises MetadataError."""
-    _check(metadata)
+    check_metadata(metadata)
     return len(cbor.encode(metadata))
 
 
@@ -74,7 +74,7 @@ def decode_metadata(data: bytes) -> dict[str, Any]:
         )
     except CborError as error:
         raise MetadataError(f"not deterministic CBOR: {error}") from None
-    return _check(value)
+    return check_metadata(value)
 
 
 def parse_metadata_json(text: str) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def parse_metadata_json(text: str) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise _too_deep("") from None
-    return _check(value)
+    return check_metadata(value)
 
 
 class _Ambiguous(dict[str, Any]):
@@ -117,8 +117,13 @@ def _integer(digits: str) -> int:
     return int(digits) if len(digits) <= _MAX_DIGITS else _MAX_INT + 1
 
 
-def _check(metadata: Any) -> dict[str, Any]:
-    """Walk the value without recursion, however deep it is; return it when it is an object."""
+def check_metadata(metadata: Any) -> dict[str, Any]:
+    """Return the value when it is a JSON object in the limits; its size is not looked at.
+
+    Walks it without recursion, however deep it is. Raises MetadataError.
+    """
+    if type(metadata) is dict and _is_plain(metadata, MAX_METADATA_DEPTH):
+        return metadata
     if not isinstance(metadata, Mapping):
         raise MetadataError(f"metadata must be a JSON object, not {_kind(metadata)}")
     todo: list[tuple[Any, str, int]] = [(metadata, "", 1)]
@@ -131,6 +136,32 @@ def _check(metadata: Any) -> dict[str, Any]:
         else:
             _check_scalar(value, pointer)
     return metadata  # type: ignore[return-value]
+
+
+def _is_plain(value: dict[str, Any] | list[Any], levels: int) -> bool:
+    """Whether everything is right, and of the plain types: no more than that, but soon."""
+    if levels == 0:
+        return False
+    if type(value) is dict:
+        if any(type(key) is not str or not _is_unicode(key) for key in value):
+            return False
+        inner: Iterable[Any] = value.values()
+    else:
+        inner = value
+    for item in inner:
+        kind = type(item)
+        if kind is str:
+            if not _is_unicode(item):
+                return False
+        elif kind is int:
+            if not _MIN_INT <= item <= _MAX_INT:
+                return False
+        elif kind is dict or kind is list:
+            if not _is_plain(item, levels - 1):
+                return False
+        elif not (kind is bool or item is None or (kind is float and math.isfinite(item))):
+            return False
+    return True
 
 
 def _items(value: Any, pointer: str) -> Iterable[tuple[Any, str]]:
@@ -165,6 +196,8 @@ def _check_scalar(value: Any, pointer: str) -> None:
 
 
 def _is_unicode(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Making text that a peer chose safe to show (protocol §9).
+"""Making text that a peer chose safe to show.
 
 A terminal obeys what it is sent, and a toolkit passes control bytes through: so every such text
 goes through here once, before any screen, log or table, and is then shown literally.

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from presence_core.codec.metadata import MetadataError, decode_metadata
+from presence_core.engine.bodies import inline_body
 from presence_core.gossip.record import RecordError, parse_record
 from presence_core.identity.keys import peer_key_text
-from presence_core.model import EMPTY, Allow, ConnectionRequest, Deny, JsonObject, transport_name
+from presence_core.identity.verify import MISSING
+from presence_core.model import (
+    EMPTY,
+    Allow,
+    ConnectionRequest,
+    Deny,
+    IdentityStatus,
+    JsonObject,
+    transport_name,
+)
 
 if TYPE_CHECKING:
     from presence_core.engine.link import Link
+    from presence_core.engine.node import Node
     from presence_core.gossip.messages import Hello
-    from presence_core.identity.mesh import MeshKey
+    from presence_core.gossip.record import Body
 
 log = logging.getLogger(__name__)
 
@@ -57,25 +67,57 @@ class Applicant:
             self.asking.cancel()
 
 
-def request_of(link: Link, hello: Hello, mesh: MeshKey) -> ConnectionRequest:
+def request_of(link: Link, hello: Hello, node: Node) -> ConnectionRequest:
     """Say who asks, for the connection request handler.
 
-    Metadata is there when it came with the Hello (up to 16 KiB) and fits the signed record.
+    Metadata and token are there when they came with the Hello (up to 16 KiB together) and fit the
+    signed record, or are known from before.
     """
     metadata: JsonObject = EMPTY
+    verdict = MISSING
     try:
-        record = parse_record(hello.record, mesh)
-        if record.metadata is not None and record.key == link.session.peer_key:
-            for body in hello.bodies:
-                if hashlib.sha256(body).digest() == record.metadata.sha256:
-                    metadata = decode_metadata(body)
+        record = parse_record(hello.record, node.mesh)
+        if record.key == link.session.peer_key:
+            verdict = node.identities.judge(record, _body(record.token, hello, node))
+            data = _body(record.metadata, hello, node)
+            metadata = EMPTY if data is None else decode_metadata(data)
     except (RecordError, MetadataError) as error:
         log.info("a connection request with unusable content: %s", error)
+    verified = verdict.identity.status is IdentityStatus.VERIFIED
     return ConnectionRequest(
         peer_key=peer_key_text(link.session.peer_key or b""),
         type=transport_name(link.stream.transport),
         peer_metadata=metadata,
+        identity_service_metadata=(verified and verdict.metadata) or EMPTY,
+        identity=verdict.identity,
     )
+
+
+def _body(named: Body | None, hello: Hello, node: Node) -> bytes | None:
+    if named is None:
+        return None
+    data = inline_body(hello, named)
+    return node.bodies.get(named.sha256) if data is None else data
+
+
+async def require_identity(request: ConnectionRequest) -> Allow | Deny:
+    """Let in whose identity is verified: a connection request handler."""
+    if request.identity.status is IdentityStatus.VERIFIED:
+        return Allow()
+    return Deny(f"a verified identity is required here, and {request.identity.reason}")
+
+
+def unverified(node: Node) -> list[tuple[int, bytes, str]]:
+    """Return the links to neighbours whose identity is not verified any more: link, key, why.
+
+    Whose new token waits to be judged is given the moment that this takes.
+    """
+    return [
+        (link.id, link.key, identity.reason)
+        for link in node.links.values()
+        if (identity := node.identities.of(link.key).identity).status is not IdentityStatus.VERIFIED
+        and not node.identities.waits(link.key)
+    ]
 
 
 async def ask(handler: ConnectionRequestHandler, request: ConnectionRequest) -> Allow | Deny:

@@ -8,39 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import platform
 import random
-import socket
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from presence_core._version import __version__
-from presence_core.codec.metadata import MetadataError, encode_metadata
+from presence_core.engine import admission
 from presence_core.engine.conditions import Conditions
+from presence_core.engine.credentials import Credentials
 from presence_core.engine.graph import GraphBuilder
-from presence_core.engine.home import MetadataFile, mesh_of
+from presence_core.engine.home import mesh_of
+from presence_core.engine.host import device_name, os_name
 from presence_core.engine.lan import Lan
 from presence_core.engine.links import Clock, Links
+from presence_core.engine.measures import Measures
 from presence_core.engine.memory import GIVE_BACK_SECONDS, give_back
 from presence_core.engine.node import Node
 from presence_core.engine.observers import GraphWatch
+from presence_core.engine.own_metadata import OwnMetadata
 from presence_core.engine.own_record import NodeProfile
 from presence_core.engine.peering import Peering
 from presence_core.engine.reports import Reports
 from presence_core.engine.targets import Target, Targets
+from presence_core.engine.trust_keeper import TrustKeeper
 from presence_core.engine.view import Sight, ViewKeeper
 from presence_core.gossip.neighbours import Slots
 from presence_core.handshake.events import ByeCode
-from presence_core.identity.keyfile import HomeError, KeyFile
-from presence_core.model import ConditionState, Mesh, PresenceGraph, ViewState
+from presence_core.identity.keyfile import KeyFile
+from presence_core.model import Mesh, PresenceGraph, ViewState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from presence_core.config import PresenceConfig
     from presence_core.engine.admission import ConnectionRequestHandler
-    from presence_core.engine.connections import LinkMeasure
     from presence_core.identity.mesh import MeshKey
     from presence_core.transports.stream import Stream
 
@@ -55,20 +55,7 @@ FILLING_SECONDS = 0.1
 DIAL_SECONDS = 0.01
 """How soon targets are looked through after something happened; often much happens at once."""
 
-MEASURE_SECONDS = 5.0
-"""How often round trips and byte counters of links are shown anew."""
-
 HOUSEKEEPING_SECONDS = 0.5
-
-
-def os_name() -> str:
-    """Return the operating system in the words of the presence graph."""
-    return {"Darwin": "macOS"}.get(platform.system(), platform.system() or "Generic")
-
-
-def device_name() -> str:
-    """Return the name a device goes by when nobody has given it one."""
-    return socket.gethostname().partition(".")[0] or "unnamed"
 
 
 class Engine:
@@ -82,8 +69,8 @@ class Engine:
     ) -> None:
         self.config = config
         self.started = False
-        self.metadata: Mapping[str, Any] = {}
         self.links: Links
+        self.trust: TrustKeeper
         self.watch: GraphWatch
         self._loop = asyncio.get_running_loop()
         self._rng = random.Random(random.SystemRandom().getrandbits(64))
@@ -94,8 +81,14 @@ class Engine:
         self._reports = Reports(self._conditions)
         self._view = ViewKeeper(_utc)
         self._targets = Targets(self._rng)
-        self._metadata_file = MetadataFile(config.home_path)
-        self._metadata_lock = asyncio.Lock()
+        self.metadata = OwnMetadata(config.home_path, self._conditions, self._publish_metadata)
+        self.credentials = Credentials(
+            config.home_path,
+            config.issuers,
+            self._conditions,
+            publish=self._publish_token,
+            tell=self._tell_issuer,
+        )
         self._lan = Lan(
             self._targets,
             self._conditions,
@@ -106,12 +99,13 @@ class Engine:
             happened=self._dial_soon,
         )
         self._handler = handler
+        self._default_handler = admission.require_identity if config.require_identity else None
         self._key_file: KeyFile | None = None
         self._mesh: MeshKey
         self._node: Node
         self._peering: Peering
         self._builder: GraphBuilder
-        self._measures: dict[int, LinkMeasure] = {}
+        self._measures: Measures
         self._sequence = 0
         self._housekeeping: asyncio.Task[None] | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
@@ -119,7 +113,6 @@ class Engine:
         self._give_back_timer: asyncio.TimerHandle | None = None
         self._pump_handle: asyncio.Handle | None = None
         self._built_at = float("-inf")
-        self._measured_at = float("-inf")
 
     # -- life
 
@@ -156,17 +149,23 @@ class Engine:
         return self.config.transports is None or "lan" in self.config.transports
 
     def _open_home(self) -> int:
-        """Open key, mesh key and metadata (files: not for the event loop); return the epoch."""
+        """Open the files of the home (not for the event loop); return the epoch."""
         home = self.config.home_path
         self._key_file = KeyFile.open(home)
         self._mesh = mesh_of(self.config, home)
-        if self.config.metadata is not None:
-            encode_metadata(self.config.metadata)
-            self.metadata = dict(self.config.metadata)
-            self._metadata_file.save(self.metadata)
-        else:
-            self.metadata = self._metadata_file.load() or {}
-        return self._key_file.next_epoch(self._clock.wall_ms())
+        self.metadata.open(self.config.metadata)
+        self.credentials.open()
+        epoch = self._key_file.next_epoch(self._clock.wall_ms())
+        self.trust = TrustKeeper(
+            home,
+            self._key_file.identity.peer_key,
+            epoch,
+            self._conditions,
+            changed=self._changed,
+            blocking=self._blocking,
+        )
+        self.trust.open()
+        return epoch
 
     def _build_node(self, epoch: int) -> None:
         assert self._key_file is not None
@@ -180,12 +179,18 @@ class Engine:
             now=now,
             wall_ms=self._clock.wall_ms,
             rng=self._rng,
-            metadata=encode_metadata(self.metadata) if self.metadata else None,
+            metadata=self.metadata.encoded(),
+            token=self.credentials.token,
+            issuers=self.credentials.issuers,
             addresses=self._own_addresses,
         )
         self._targets.instance = self._mesh.instance_name(identity.peer_key, epoch)
         self._peering = Peering(
-            self._node, self._targets, self._rng, Slots.of(self.config.max_links)
+            self._node,
+            self._targets,
+            self._rng,
+            Slots.of(self.config.max_links),
+            blocked=self.trust.acquaintances.blocked,
         )
         self.links = Links(
             identity,
@@ -197,8 +202,9 @@ class Engine:
             happened=self._pump_soon,
             missed=self._lan.look_again,
         )
-        self.links.handler = self._handler
-        self._builder = GraphBuilder(self._node)
+        self.set_handler(self._handler)
+        self._measures = Measures(self.links.measures)
+        self._builder = GraphBuilder(self._node, self.trust.acquaintances)
         self._view.start(now, networked=self._networked)
         self.watch = GraphWatch(self._make_graph())
 
@@ -217,6 +223,7 @@ class Engine:
             self._running = False
             self._node.leave(self._clock.now())
             self.links.carry_out(self._node.take_output())
+            self.credentials.learned(self._node.learned)
             await self.links.close()
         timers = self._tick_timer, self._dial_timer, self._build_timer, self._give_back_timer
         for timer in timers:
@@ -225,39 +232,53 @@ class Engine:
         if self._housekeeping is not None:
             self._housekeeping.cancel()
             await asyncio.gather(self._housekeeping, return_exceptions=True)
+            await self.credentials.close()
         await self._lan.stop()
         if hasattr(self, "watch"):
             self.watch.close()
+        if hasattr(self, "trust"):
+            await self.trust.close()
         if self._key_file is not None:
             await asyncio.to_thread(self._key_file.close)
 
     def _accepted(self, stream: Stream) -> None:
-        self.links.accept(stream)
+        if self._running:
+            self.links.accept(stream)
+        else:
+            stream.abort()  # it came while we say goodbye: nobody would close it
 
     def _dialled(self, stream: Stream, target: Target) -> None:
-        self.links.dialled(stream, target)
+        if self._running:
+            self.links.dialled(stream, target)
+        else:
+            stream.abort()
+
+    def _blocking(self, key: bytes) -> None:
+        """Part with a peer that is blocked from now on, or look for one that is no more."""
+        if key in self.trust.acquaintances.blocked:
+            self.links.part_with(key)
+        else:
+            self._targets.again(key, self._clock.now())
+            self._dial_soon()
 
     # -- what programs ask
 
     def set_handler(self, handler: ConnectionRequestHandler | None) -> None:
-        """Set who is asked for every new link; None lets every member of the mesh in."""
+        """Set who is asked for every new link; None for what the configuration requires."""
         self._handler = handler
-        if self.started:
-            self.links.handler = handler
+        if hasattr(self, "links"):
+            self.links.handler = handler or self._default_handler
 
-    async def set_metadata(self, value: Mapping[str, Any]) -> None:
-        """Check, keep and publish metadata.
+    def _publish_metadata(self, data: bytes | None) -> None:
+        self._node.set_metadata(data, self._clock.now())
+        self._pump()
 
-        Raises MetadataError (and the old value stays), HomeError when it cannot be kept.
-        """
-        data = encode_metadata(value)
-        async with self._metadata_lock:
-            await asyncio.to_thread(self._metadata_file.save, dict(value))
-            self._publish_metadata(dict(value), data)
+    def _publish_token(self, raw: bytes | None) -> None:
+        self._node.set_token(raw, self._clock.now())
+        self._pump()
 
-    def _publish_metadata(self, value: Mapping[str, Any], data: bytes) -> None:
-        self.metadata = value
-        self._node.set_metadata(data if value else None, self._clock.now())
+    def _tell_issuer(self, name: str) -> None:
+        self._node.tell_issuer(name)
         self._pump()
 
     # -- the way of the data
@@ -282,6 +303,7 @@ class Engine:
         self._node.tick(now)
         self._peering.tick(now)
         self.links.carry_out(self._node.take_output())
+        self._sift()
         due = self._node.next_time()
         if self._tick_timer is not None:
             self._tick_timer.cancel()
@@ -291,6 +313,16 @@ class Engine:
         self._dial_by(now + DIAL_SECONDS)
         if self._node.changed or self._assess_view(now):
             self._changed()
+
+    def _sift(self) -> None:
+        """Keep what neighbours have said of issuers, and let go whom that proves wrong."""
+        if self._node.learned:
+            self.credentials.learned(self._node.learned)
+            self._node.learned = set()
+        if self.links.handler is admission.require_identity:
+            for link, key, why in admission.unverified(self._node):
+                self._reports.denied(key, why)
+                self.links.end(link, ByeCode.DENIED, why)
 
     def _dial_by(self, moment: float) -> None:
         """Look for targets to dial at that moment at the latest."""
@@ -337,37 +369,17 @@ class Engine:
     def _make_graph(self) -> PresenceGraph:
         now = self._clock.now()
         self._assess_view(now)
-        self._measure(now)
+        self._measures.take(now)
         self._sequence += 1
+        self.trust.acquaintances.tick(now, _utc())
         return self._builder.build(
             sequence=self._sequence,
             generated_at=_utc(),
             view=self._view.view,
             mesh=Mesh(self._mesh.name, self._mesh.open),
             conditions=self._conditions.all(),
-            measures=self._measures,
+            measures=self._measures.shown,
         )
-
-    def _measure(self, now: float) -> bool:
-        """Take measurements over now and then; the first round trip of a link at once.
-
-        Returns whether something is to be shown anew.
-        """
-        due = now - self._measured_at >= MEASURE_SECONDS
-        if due:
-            self._measured_at = now
-        measures = self.links.measures()
-        taken = {
-            link_id: new
-            if due
-            or (known := self._measures.get(link_id)) is None
-            or (known.rtt_ms is None and new.rtt_ms is not None)
-            else known
-            for link_id, new in measures.items()
-        }
-        changed = any(taken[link_id] is not self._measures.get(link_id) for link_id in taken)
-        self._measures = taken
-        return changed
 
     def _assess_view(self, now: float) -> bool:
         busy = not self._view.settled and (
@@ -391,7 +403,9 @@ class Engine:
         while True:
             await asyncio.sleep(self._house_pause())
             try:
-                await self._follow_metadata_file()
+                await self.metadata.follow()
+                await self.trust.follow(self._clock.now())
+                await self.credentials.follow()
                 self._look_around()
             except Exception:
                 log.exception("housekeeping failed; it goes on")
@@ -407,34 +421,20 @@ class Engine:
             self.links.end(surplus, ByeCode.SURPLUS, "there are links enough")
         self._lan.set_free_slots(self._peering.free())
         self._node.exchange.strikes.forget(now)
-        self._reports.offences(self._node.exchange.strikes, self._name_of)
+        self._reports.offences(self._node.exchange.strikes, self.name_of)
         self._reports.fade(now)
+        own = self._node.identities.of(self._node.key)
+        self.credentials.report(own, self._clock.wall_ms() / 1000)
+        if self._node.identities.wait() == 0.0:  # the clock was set
+            self._pump_soon()
         self._reports.clocks([link.clock_offset for link in self._node.links.values()])
-        if self._measure(now) | self._assess_view(now):
+        if self._measures.take(now) | self._assess_view(now):
             self._changed()
 
-    def _name_of(self, key: bytes) -> str | None:
+    def name_of(self, key: bytes) -> str | None:
+        """Return what a peer calls itself, None for one that is not known."""
         entry = self._node.table.get(key)
         return None if entry is None else entry.record.name
-
-    async def _follow_metadata_file(self) -> None:
-        """Publish what somebody else has written into the home's metadata file."""
-        async with self._metadata_lock:
-            if not await asyncio.to_thread(self._metadata_file.changed):
-                return
-            try:
-                value = await asyncio.to_thread(self._metadata_file.load) or {}
-                data = encode_metadata(value)
-            except (HomeError, MetadataError) as error:
-                self._conditions.set(
-                    "home",
-                    ConditionState.WARNING,
-                    str(error),
-                    "the metadata published before stays until then",
-                )
-                return
-            self._conditions.clear("home")
-            self._publish_metadata(value, data)
 
 
 def _utc() -> datetime:

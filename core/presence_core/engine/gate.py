@@ -1,4 +1,7 @@
-"""Limits before authentication (protocol §8): who may open a handshake. Pure; time is passed in."""
+"""Limits before authentication (protocol §2.3): who may open a handshake.
+
+Pure; time is passed in.
+"""
 
 from __future__ import annotations
 

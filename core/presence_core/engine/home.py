@@ -31,6 +31,18 @@ def mesh_of(config: PresenceConfig, home: Path) -> MeshKey:
     return read_mesh_key(kept) if kept.exists() else MeshKey.from_name(DEFAULT_MESH)
 
 
+Stamp = tuple[int, int, int]
+"""By which it is seen that somebody has replaced a file."""
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """Return what tells one content of a file from another; None when there is no file."""
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        return status.st_mtime_ns, status.st_ino, status.st_size
+    return None
+
+
 class MetadataFile:
     """The local peer's metadata between runs, as JSON.
 
@@ -40,14 +52,14 @@ class MetadataFile:
 
     def __init__(self, home: Path) -> None:
         self.path = home / "metadata.json"
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: Stamp | None = None
 
     def load(self) -> dict[str, Any] | None:
         """Read the metadata; None when there is no file.
 
         Raises HomeError when the file holds something else than valid metadata.
         """
-        self._seen = self._stamp()
+        self._seen = stamp_of(self.path)
         if self._seen is None:
             return None
         try:
@@ -68,14 +80,8 @@ class MetadataFile:
             atomic_write(self.path, text.encode() + b"\n")
         except OSError as error:
             raise HomeError(f"cannot write {self.path}: {error.strerror}") from error
-        self._seen = self._stamp()
+        self._seen = stamp_of(self.path)
 
     def changed(self) -> bool:
         """Whether somebody else has replaced the file since it was last read or written here."""
-        return self._stamp() != self._seen
-
-    def _stamp(self) -> tuple[int, int, int] | None:
-        with contextlib.suppress(OSError):
-            status = self.path.stat()
-            return status.st_mtime_ns, status.st_ino, status.st_size
-        return None
+        return stamp_of(self.path) != self._seen

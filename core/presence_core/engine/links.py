@@ -227,7 +227,7 @@ class Links:
         self, handler: ConnectionRequestHandler, applicant: Applicant, hello: Hello
     ) -> None:
         link = applicant.link
-        answer = await admission.ask(handler, admission.request_of(link, hello, self._mesh))
+        answer = await admission.ask(handler, admission.request_of(link, hello, self._node))
         applicant.asking = None
         if link.closed is not None:
             return
@@ -298,6 +298,13 @@ class Links:
         link = self.admitted.get(link_id) or (applicant and applicant.link)
         if link:
             link.hang_up(code, why)
+
+    def part_with(self, key: bytes) -> None:
+        """Close all links with a peer that is blocked from now on."""
+        waiting = (applicant.link for applicant in self._applicants.values())
+        for link in [*self.admitted.values(), *waiting]:
+            if link.session.peer_key == key:
+                link.hang_up(ByeCode.BLOCKED, "this device blocks it")
 
     def _no_hello(self, link: Link) -> None:
         if link.id in self._applicants:

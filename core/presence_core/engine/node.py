@@ -10,22 +10,23 @@ Data goes one way: message -> verified record -> table -> topology. How records 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from presence_core.engine.metadata import PeerMetadata
+from presence_core.engine.bodies import NodeBodies
+from presence_core.engine.identities import Identities
 from presence_core.engine.own_record import NodeProfile, OwnRecord
 from presence_core.gossip import messages
-from presence_core.gossip.bodies import BodyStore
 from presence_core.gossip.exchange import Exchange, TooMuch
+from presence_core.gossip.issuer_objects import IssuerGossip
 from presence_core.gossip.messages import MessageError
 from presence_core.gossip.quota import Offence
 from presence_core.gossip.record import Body, Edge, Record
 from presence_core.gossip.table import Table
 from presence_core.gossip.topology import EdgeKey, Topology, edge_key
 from presence_core.handshake.events import ByeCode, MessageType
+from presence_core.identity.verify import Issuers, Taken
 
 if TYPE_CHECKING:
     import random
@@ -42,11 +43,6 @@ LINK_UP_PATIENCE = 0.02
 
 SLOW_TRANSPORTS = frozenset({2})
 """Bluetooth: records are offered there, not sent unasked (protocol §6.6)."""
-
-INLINE_BODIES = 16 * 1024
-
-ASK_AGAIN_SECONDS = 10.0
-"""How often somebody's metadata that no neighbour gave is asked for once more."""
 
 MAX_SOURCES = 1
 """Neighbours on the way to a peer that are asked for what it shows, besides who told of it."""
@@ -102,7 +98,8 @@ class Node:
     """One peer of one mesh.
 
     ``epoch`` must be greater than any that this key has used (protocol §6.2). ``wall_ms`` gives
-    wall time; it never decides anything, it is only told to others and shown.
+    wall time; it decides of the validity of tokens alone, else it is only told to others and shown.
+    ``issuers`` are those whose tokens are believed.
     """
 
     def __init__(
@@ -116,6 +113,8 @@ class Node:
         wall_ms: Callable[[], int],
         rng: random.Random,
         metadata: bytes | None = None,
+        token: bytes | None = None,
+        issuers: Issuers | None = None,
         addresses: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self.key = identity.peer_key
@@ -125,9 +124,26 @@ class Node:
         self.topology = Topology(self.key)
         self.table = Table(self.key, self.topology.reachable)
         self.exchange = Exchange(self.table, self.key, mesh, rng, self)
-        self.bodies = BodyStore()
         self.sightings: dict[bytes, Sighting] = {}
-        self.metadata = PeerMetadata(self.bodies, self._note)
+        self._bodies = NodeBodies(
+            self._newest, metadata_changed=self._note, token_changed=self._look_at_token, now=now
+        )
+        self.bodies = self._bodies.store
+        self.metadata = self._bodies.metadata
+        self.tokens = self._bodies.tokens
+        self.issuers = Issuers() if issuers is None else issuers
+        self.identities = Identities(
+            self.issuers,
+            own_key=self.key,
+            newest=self._newest,
+            token=self.tokens.get,
+            wall=lambda: wall_ms() / 1000,
+            changed=self._identified,
+        )
+        self.identified: set[bytes] = set()
+        """Peers whose identity is another since a reader last took this."""
+        self.learned: set[str] = set()
+        """Issuers of which a neighbour had news since a reader last took this."""
         self.compatible: dict[bytes, bool] = {}
         self.changed: set[bytes] = set()
         """Peers of which something changed since a reader last took this."""
@@ -141,10 +157,12 @@ class Node:
         self._wall_ms = wall_ms
         self._addresses = addresses
         self._own = OwnRecord(identity, mesh, profile, epoch=epoch, wall_ms=wall_ms, rng=rng)
+        self._issuer_gossip = IssuerGossip(self.issuers)
         self._settled_at = float("-inf")
+        self._ticked_at = now
         self._output: list[Output] = []
-        self._ask_again_at = now + ASK_AGAIN_SECONDS
-        self._take_metadata(metadata)
+        self._bodies.set_metadata(metadata)
+        self._bodies.set_token(token)
         self._publish(now)
 
     # -- what the engine tells
@@ -153,11 +171,6 @@ class Node:
         """Encode the Hello that opens a link."""
         own = self.table.get(self.key)
         assert own is not None
-        inline: list[bytes] = []
-        metadata = self._own.metadata
-        if metadata is not None and metadata.size <= INLINE_BODIES:
-            body = self.bodies.get(metadata.sha256)
-            inline += [body] if body is not None else []
         return messages.Hello(
             versions=(PROTOCOL_VERSION,),
             now_ms=self._wall_ms(),
@@ -166,7 +179,7 @@ class Node:
             count=len(self.table),
             max_body=Body.MAX_SIZE,
             addresses=self._addresses(),
-            bodies=tuple(inline),
+            bodies=self._bodies.inline(own.record),
         ).encode()
 
     def link_up(
@@ -188,15 +201,13 @@ class Node:
         offset = (hello.now_ms - wall_ms) / 1000
         self.links[link] = NodeLink(link, key, transport, since, offset)
         self.compatible[key] = PROTOCOL_VERSION in hello.versions
-        for body in hello.bodies:
-            if record.metadata is not None and hashlib.sha256(body).digest() == (
-                record.metadata.sha256
-            ):
-                self.bodies.put(body)
+        self._bodies.take_inline(hello, record)
         self._link_edges()
         self.exchange.open(
             link, key, record, hello.root, now, leads=dialled, slow=transport in SLOW_TRANSPORTS
         )
+        self._bodies.follow(self._newest(key) or record, link)
+        self._issuer_gossip.open(link, now)
         self.changed.add(key)
         self._own.change(now, patience=LINK_UP_PATIENCE)
 
@@ -210,7 +221,8 @@ class Node:
             self._see(gone.key)
         elif not any(link.key == gone.key for link in self.links.values()):
             self._drop(gone.key)  # the table had no room for it, or has it no more
-        self.bodies.drop_link(link)
+        self._bodies.drop_link(link)
+        self._issuer_gossip.close(link)
         self.exchange.close(link)
         self.changed.add(gone.key)
         self._own.lose(now)
@@ -224,6 +236,7 @@ class Node:
             MessageType.WANT: self.exchange.want,
             MessageType.BODY_WANT: self._on_body_want,
             MessageType.BODY_CHUNK: self._on_body_chunk,
+            MessageType.ISSUER_OBJECT: self._on_issuer_object,
         }
         handler = handlers.get(kind)
         if handler is None or link not in self.links or self.exchange.over(link):
@@ -236,16 +249,19 @@ class Node:
 
     def set_metadata(self, data: bytes | None, now: float) -> None:
         """Publish other metadata, in its CBOR form; None publishes that there is none."""
-        if self._take_metadata(data):
+        if self._bodies.set_metadata(data):
             self._own.change(now)
             self.tick(now)
 
-    def _take_metadata(self, data: bytes | None) -> bool:
-        own = self.bodies.put_own(data) if data is not None else None
-        if own == self._own.metadata:
-            return False
-        self._own.metadata = own
-        return True
+    def set_token(self, data: bytes | None, now: float) -> None:
+        """Publish another identity token, good or not; None publishes that there is none."""
+        if self._bodies.set_token(data):
+            self._own.change(now)
+            self.tick(now)
+
+    def tell_issuer(self, name: str) -> None:
+        """Tell the neighbours what there is of an issuer that is trusted or has news."""
+        self._issuer_gossip.tell(name)
 
     def tick(self, now: float) -> None:
         """Do what is due."""
@@ -257,23 +273,10 @@ class Node:
             self._settled_at = now
             self._settle()
         self.exchange.tick(now)
-        if now >= self._ask_again_at and self.metadata.awaits():
-            self._ask_again(now)
-        self._send_body_wants(now)
-        self._collect()
-
-    def _ask_again(self, now: float) -> None:
-        """Ask all neighbours for what those who should have it did not give.
-
-        One thing at a time, and only when nothing else is under way: it may be a body that nobody
-        has, named to keep others waiting.
-        """
-        self._ask_again_at = now + ASK_AGAIN_SECONDS
-        key = None if self.bodies.fetching() else self.metadata.stuck(self.topology.reachable)
-        entry = None if key is None else self.table.get(key)
-        if entry is not None:
-            for link in self.links:
-                self.metadata.follow(entry.record, link)
+        self._bodies.ask_again(now, self.topology.reachable, self.links)
+        self.identities.tick()
+        self._ticked_at = now
+        self._collect(now)
 
     def _settle(self) -> None:
         """Work out who can be reached now; what they have to show is fetched then."""
@@ -286,19 +289,19 @@ class Node:
         near: dict[bytes | None, int] = {link.key: link.id for link in self.links.values()}
         for key in settled.peers:
             entry, way = self.table.get(key), self.topology.way(key)
-            if entry is not None and way is not None and self.metadata.pending(entry.record):
-                for source in {entry.source, *way.via[:MAX_SOURCES]}:
-                    if source in near:
-                        self.metadata.follow(entry.record, near[source])
+            if entry is not None and way is not None:
+                sources = {entry.source, *way.via[:MAX_SOURCES]} & near.keys()
+                self._bodies.follow_from(entry.record, [near[source] for source in sources])
 
-    def _collect(self) -> None:
+    def _collect(self, now: float) -> None:
         for item in self.exchange.take_output():
             if isinstance(item, TooMuch):
                 self._hang_up(item.link, ByeCode.LIMIT, item.why)
             else:
                 self._output.append(Send(item.link, item.type, item.body))
-        for link, chunk in self.bodies.take_answers():
-            self._output.append(Send(link, MessageType.BODY_CHUNK, chunk.encode()))
+        for link, raw in self._issuer_gossip.due(now):
+            self._output.append(Send(link, MessageType.ISSUER_OBJECT, raw))
+        self._output += (Send(*message) for message in self._bodies.messages(now))
 
     def next_time(self) -> float:
         """When :meth:`tick` has something to do; infinity for never."""
@@ -306,8 +309,9 @@ class Node:
             self._own.next_time(),
             self.table.next_expiry(),
             self.exchange.next_time(),
-            self.bodies.next_time(),
-            self._ask_again_at if self.metadata.awaits() else float("inf"),
+            self._bodies.next_time(),
+            self._issuer_gossip.next_time(self._ticked_at),
+            self._ticked_at + self.identities.wait(),
         )
 
     def leave(self, now: float) -> None:
@@ -315,7 +319,7 @@ class Node:
         self._own.leaving = True
         self._publish(now)
         self.exchange.tick(now)
-        self._collect()
+        self._collect(now)
         for link in tuple(self.links):
             self._hang_up(link, ByeCode.LEAVING, "this peer leaves the mesh")
 
@@ -352,9 +356,11 @@ class Node:
 
     def _publish(self, now: float) -> None:
         since = {(link.key, link.transport): link.since for link in self.links.values()}
+        self._own.metadata, self._own.token = self._bodies.own_metadata, self._bodies.own_token
         record = self._own.sign((Edge(*end, at) for end, at in since.items()), now)
         self.exchange.publish(record, now)
-        self.metadata.follow(record, 0)
+        self._bodies.follow(record, 0)
+        self.identities.look(self.key)
         self._see(self.key)
         self.changed.add(self.key)
 
@@ -368,19 +374,21 @@ class Node:
         if self._epochs.get(record.key) != record.epoch:
             self._epochs[record.key] = record.epoch
             self.adverts[self.mesh.instance_name(record.key, record.epoch)] = record.key
+        self.identities.look(record.key)
         self.record_held(record, link, now)
 
     def record_held(self, record: Record, link: int, now: float) -> None:  # noqa: ARG002
         """Ask the neighbour that has a record for what it names, of peers that can be reached."""
         if self.topology.reachable(record.key) or record.key == self.links[link].key:
-            self.metadata.follow(record, link)
+            self._bodies.follow(record, link)
 
     def own_record_heard(self, record: Record, now: float) -> None:
         """Publish above a record of our own key that is newer than ours."""
         self._own.outdo(record, now)
 
     def _drop(self, key: bytes) -> None:
-        self.metadata.drop(key)
+        self._bodies.drop(key)
+        self.identities.look(key)
         self.sightings.pop(key, None)
         self.compatible.pop(key, None)
         self._epochs.pop(key, None)
@@ -398,26 +406,34 @@ class Node:
         else:
             known.last = max(known.last, wall_ms)
 
-    # -- bodies
+    # -- bodies and identities
+
+    def _newest(self, key: bytes) -> Record | None:
+        entry = self.table.get(key)
+        return None if entry is None else entry.record
 
     def _on_body_want(self, link: int, body: bytes, _now: float) -> None:
-        want = messages.BodyWant.decode(body)
-        self.bodies.ask(link, want.sha256, want.offset)
+        self._bodies.asked(link, body)
 
     def _on_body_chunk(self, link: int, body: bytes, _now: float) -> None:
-        chunk = messages.BodyChunk.decode(body)
-        whole = self.bodies.receive_chunk(link, chunk)
-        if whole is not None:
-            self.metadata.arrived(chunk.sha256, whole, self._named)
+        self._bodies.came(link, body)
 
-    def _named(self, key: bytes) -> Body | None:
-        entry = self.table.get(key)
-        return None if entry is None else entry.record.metadata
+    def _look_at_token(self, key: bytes) -> None:
+        self.identities.look(key)
 
-    def _send_body_wants(self, now: float) -> None:
-        for link, sha256, offset in self.bodies.wants(now):
-            want = messages.BodyWant(sha256, offset).encode()
-            self._output.append(Send(link, MessageType.BODY_WANT, want))
+    def _identified(self, key: bytes) -> None:
+        self.identified.add(key)
+        self.changed.add(key)
+
+    def _on_issuer_object(self, link: int, body: bytes, now: float) -> None:
+        if not self._issuer_gossip.allows(link, now):
+            self.exchange.offence(link, Offence.FLOOD, "more issuer objects than allowed", now)
+            return
+        taken, why, issuer = self._issuer_gossip.came(link, body, now)
+        if taken is Taken.NEWS:
+            self.learned.add(issuer)
+        elif taken is Taken.REFUSED:
+            self.exchange.offence(link, Offence.BAD_ISSUER_OBJECT, why, now)
 
     def _hang_up(self, link: int, code: ByeCode, why: str) -> None:
         self._output.append(Hangup(link, code, why))

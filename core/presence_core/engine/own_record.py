@@ -47,6 +47,7 @@ class OwnRecord:
     ) -> None:
         self.epoch = epoch
         self.metadata: Body | None = None
+        self.token: Body | None = None
         self.leaving = False
         self._identity = identity
         self._mesh = mesh
@@ -107,7 +108,7 @@ class OwnRecord:
             os=self._profile.os,
             version=self._profile.version,
             metadata=self.metadata,
-            token=None,
+            token=self.token,
             edges=() if self.leaving else edges,
             leaving=self.leaving,
         )

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from presence_core.gossip.messages import CHUNK_BYTES, MIN_CHUNK_BYTES, BodyChunk
 from presence_core.gossip.record import Body
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MAX_FETCHES = 2
-MAX_WAITING = 20_000
-"""Bodies that wait for their turn: one for each peer of a full table. The oldest gives way."""
+MAX_WAITING = 40_000
+"""Bodies that wait for their turn: two for each peer of a full table. The oldest gives way."""
 MAX_STORED = 64 * 1024 * 1024
 CHUNK_SECONDS = 5.0
 MAX_ASKED = 8
@@ -58,7 +62,9 @@ class BodyStore:
     def __init__(self) -> None:
         self._stored: dict[bytes, bytes] = {}
         self._size = 0
-        self._own: bytes | None = None
+        self._own: list[bytes] = []
+        """Of the local peer; twice what is its metadata and its token."""
+        self._users: list[Callable[[bytes], bool]] = []
         self._running: dict[bytes, _Fetch] = {}
         self._waiting: dict[bytes, _Fetch] = {}
         self._lies: dict[int, dict[Body, None]] = {}
@@ -82,17 +88,28 @@ class BodyStore:
         return body
 
     def put_own(self, data: bytes) -> Body:
-        """Store a body of the local peer; it takes the place of the one before."""
+        """Store a body of the local peer, which is kept until it is given up."""
         body = self.put(data)
-        old, self._own = self._own, body.sha256
-        if old is not None and old != body.sha256:
-            self.forget(old)
+        self._own.append(body.sha256)
         return body
 
+    def give_up_own(self, body: Body) -> None:
+        """Say that a body of the local peer is its own no more."""
+        self._own.remove(body.sha256)
+        self.forget(body.sha256)
+
+    def used_by(self, user: Callable[[bytes], bool]) -> None:
+        """Ask ``user`` from now on whether it needs a body before that is forgotten."""
+        self._users.append(user)
+
     def forget(self, sha256: bytes) -> None:
-        """Drop a body that no record names any more; the local peer's own stays."""
-        self._cancel(sha256)
-        if sha256 != self._own:
+        """Drop a body that somebody needs no more, unless another does or it is our own."""
+        if not any(needs(sha256) for needs in self._users):
+            self._cancel(sha256)
+            self._drop(sha256)
+
+    def _drop(self, sha256: bytes) -> None:
+        if sha256 not in self._own:
             self._size -= len(self._stored.pop(sha256, b""))
 
     def _cancel(self, sha256: bytes) -> None:
@@ -104,7 +121,7 @@ class BodyStore:
         if self._size + size <= MAX_STORED:
             return
         for sha256 in list(self._stored):
-            self.forget(sha256)
+            self._drop(sha256)
             if self._size + size <= MAX_STORED:
                 return
 

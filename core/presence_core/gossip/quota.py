@@ -88,6 +88,7 @@ class Offence(StrEnum):
     FLOOD = "more than the protocol allows"
     MALFORMED = "messages that break the protocol"
     CONTRADICTED = "records that contradict each other"
+    BAD_ISSUER_OBJECT = "key sets or revocations of issuers that do not hold"
 
 
 _POINTS = {
@@ -96,6 +97,7 @@ _POINTS = {
     Offence.FLOOD: 0.05,
     Offence.MALFORMED: 1.0,
     Offence.CONTRADICTED: 1.0,
+    Offence.BAD_ISSUER_OBJECT: 1.0,
 }
 
 

@@ -1,11 +1,10 @@
-"""The metadata of every peer: what arrived, what is awaited, what nobody needs any more."""
+"""What records name by hash, of every peer: what arrived, what is awaited, what nobody needs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from presence_core.gossip.bodies import MAX_WAITING
 from presence_core.gossip.record import Body
 
 if TYPE_CHECKING:
@@ -15,27 +14,40 @@ if TYPE_CHECKING:
     from presence_core.gossip.record import Record
 
 
+MAX_AWAITED = 20_000
+"""Peers whose bodies are awaited: a full table. The one that has waited longest gives way."""
+
 MAX_SHOWN = 64 * 1024 * 1024
-"""Bytes of metadata that are kept of all peers together; beyond it, what comes is not taken."""
+"""Bytes of one kind that are kept of all peers together; beyond it, what comes is not taken."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PeerBody:
-    """Metadata of a peer: the newest that arrived, kept while a newer one is on its way."""
+    """A body of a peer: the newest that arrived, kept while a newer one is on its way."""
 
     value: bytes
     sha256: bytes
 
 
-class PeerMetadata:
-    """Follows what records name, and keeps the bodies that are shown.
+class PeerBodies:
+    """Follows the bodies of one kind that records name: metadata, or identity tokens.
 
-    ``changed`` is told the key of a peer whose metadata is another now.
+    ``named`` gives the body of this kind that a record names. One that is larger than ``most``
+    bytes is never asked for. ``changed`` is told the key of a peer that has another body now.
     """
 
-    def __init__(self, bodies: BodyStore, changed: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        bodies: BodyStore,
+        named: Callable[[Record], Body | None],
+        changed: Callable[[bytes], None],
+        *,
+        most: int = Body.MAX_SIZE,
+    ) -> None:
         self._bodies = bodies
+        self._named = named
         self._changed = changed
+        self._most = most
         self._of: dict[bytes, PeerBody] = {}
         self._shown: dict[bytes, set[bytes]] = {}
         """Who is shown with a body, by its hash."""
@@ -44,40 +56,50 @@ class PeerMetadata:
         self._awaits: dict[bytes, bytes] = {}
         """What each peer waits for."""
         self._size = 0
+        bodies.used_by(self._needs)
+
+    def _needs(self, sha256: bytes) -> bool:
+        return sha256 in self._shown or sha256 in self._awaited
+
+    def _wanted(self, record: Record) -> Body | None:
+        """Return what a record names, if it is of a size that is asked for."""
+        body = self._named(record)
+        return body if body is not None and body.size <= self._most else None
 
     def get(self, key: bytes) -> PeerBody | None:
-        """Return the newest metadata of a peer that has arrived."""
+        """Return the newest body of a peer that has arrived."""
         return self._of.get(key)
 
     def pending(self, record: Record) -> bool:
-        """Whether the metadata that a record names is not here yet."""
+        """Whether the body that a record names is not here yet."""
         held = self._of.get(record.key)
-        named = record.metadata
-        return named is not None and (held is None or held.sha256 != named.sha256)
+        wanted = self._wanted(record)
+        return wanted is not None and (held is None or held.sha256 != wanted.sha256)
 
     def follow(self, record: Record, link: int) -> None:
-        """Take the metadata that a record names, now or when it has been fetched.
+        """Take the body that a record names, now or when it has been fetched.
 
         ``link`` is where the record came from: there it can be asked for.
         """
-        if record.metadata is None:
+        wanted = self._wanted(record)
+        if wanted is None:
             self.drop(record.key)
         elif not self.pending(record):
             self._await_nothing(record.key)
         else:
-            body = self._bodies.get(record.metadata.sha256)
-            if body is not None and len(body) == record.metadata.size:
-                self._take(record.key, PeerBody(body, record.metadata.sha256))
+            body = self._bodies.get(wanted.sha256)
+            if body is not None and len(body) == wanted.size:
+                self._take(record.key, PeerBody(body, wanted.sha256))
                 self._await_nothing(record.key)
             else:
-                self._await(record.metadata.sha256, record.key)
-                self._bodies.announce(record.metadata, link)
+                self._await(wanted.sha256, record.key)
+                self._bodies.announce(wanted, link)
 
     def _await(self, sha256: bytes, key: bytes) -> None:
         if self._awaits.get(key) == sha256:
             return
         self._await_nothing(key)
-        if len(self._awaits) >= MAX_WAITING:
+        if len(self._awaits) >= MAX_AWAITED:
             self._await_nothing(next(iter(self._awaits)))
         self._awaits[key] = sha256
         self._awaited.setdefault(sha256, set()).add(key)
@@ -95,11 +117,11 @@ class PeerMetadata:
                 self._bodies.forget(sha256)
 
     def awaits(self) -> bool:
-        """Whether the metadata of somebody is not here yet."""
+        """Whether a body of somebody is not here yet."""
         return bool(self._awaits)
 
     def stuck(self, worth: Callable[[bytes], bool]) -> bytes | None:
-        """Return somebody of worth whose metadata is asked of nobody; another one each time.
+        """Return somebody of worth whose body is asked of nobody; another one each time.
 
         Whoever was known to have it was silent, has lied, or is gone.
         """
@@ -109,20 +131,21 @@ class PeerMetadata:
                 return key
         return None
 
-    def arrived(self, sha256: bytes, body: bytes, wanted: Callable[[bytes], Body | None]) -> None:
+    def arrived(self, sha256: bytes, body: bytes, newest: Callable[[bytes], Record | None]) -> None:
         """Take a body that was fetched, for each peer whose record names it.
 
-        ``wanted`` gives what the newest record of a peer names.
+        ``newest`` gives the newest record of a peer.
         """
         for key in self._awaited.pop(sha256, ()):
             del self._awaits[key]
-            if wanted(key) == Body(sha256, len(body)):
+            record = newest(key)
+            if record is not None and self._wanted(record) == Body(sha256, len(body)):
                 self._take(key, PeerBody(body, sha256))
         if sha256 not in self._shown:
             self._bodies.forget(sha256)
 
     def drop(self, key: bytes) -> None:
-        """Forget the metadata of a peer that publishes none, or is gone."""
+        """Forget the body of a peer that publishes none, or is gone."""
         self._await_nothing(key)
         old = self._of.pop(key, None)
         if old is not None:

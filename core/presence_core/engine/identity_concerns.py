@@ -1,0 +1,67 @@
+"""What a person should know of the identity of the own device, and what to do. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from presence_core.model import IdentityStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from presence_core.identity.verify import Verdict
+
+LAST_PART = 0.25
+"""Of a token's life: renewal begins after two thirds of it, so that by then it has failed."""
+
+_LOG_IN = "it is renewed when the identity service answers; if not: presence-tui identity login"
+_HINTS: Mapping[IdentityStatus, str] = {
+    IdentityStatus.UNKNOWN_ISSUER: (
+        "others may know that issuer; to check its tokens here too: presence-tui issuer add FILE"
+    ),
+    IdentityStatus.REVOKED: "ask whoever runs the identity service",
+    IdentityStatus.NOT_YET_VALID: "look whether the clock of this device is right",
+    IdentityStatus.EXPIRED: _LOG_IN,
+}
+_ANEW = "get a new one: presence-tui identity login"
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """What is wrong, and what to do."""
+
+    message: str
+    hint: str
+
+
+def identity_concerns(own: Verdict, *, logged_in: bool, wall: float) -> list[Concern]:
+    """Judge the verdict on the own token.
+
+    ``logged_in``: there is a login, so that a token is expected. ``wall`` in Unix seconds.
+    """
+    identity = own.identity
+    match identity.status:
+        case IdentityStatus.PENDING:
+            return []
+        case IdentityStatus.MISSING:
+            missing = "this device has logged in and publishes no identity token"
+            return [Concern(missing, _LOG_IN)] if logged_in else []
+        case IdentityStatus.VERIFIED:
+            return _running_out(identity.not_before, identity.expires_at, wall)
+    message = f"others do not see this device as verified: {identity.reason}"
+    if identity.status is IdentityStatus.UNKNOWN_ISSUER:
+        message = f"this device cannot check its own token: {identity.reason}"
+    return [Concern(message, _HINTS.get(identity.status, _ANEW))]
+
+
+def _running_out(begin: datetime | None, end: datetime | None, wall: float) -> list[Concern]:
+    if begin is None or end is None:
+        return []
+    left = end.timestamp() - wall
+    if left > LAST_PART * (end - begin).total_seconds():
+        return []
+    verb = "runs" if left > 0 else "ran"
+    when = f"{end:%Y-%m-%d %H:%M:%S} UTC"
+    return [Concern(f"the identity token of this device {verb} out at {when}", _LOG_IN)]

@@ -114,6 +114,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"a mesh of N real engines on this machine (default {DEMO_PEERS})",
     )
+    look = parser.add_argument_group("the dashboard")
+    look.add_argument(
+        "--theme",
+        choices=("dark", "light", "high-contrast", "monochrome"),
+        help="colours (default: dark; monochrome with NO_COLOR)",
+    )
+    look.add_argument("--ascii", action="store_true", help="show nothing but ASCII")
     parser.set_defaults(command=DASHBOARD)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_peers(commands)

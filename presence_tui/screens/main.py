@@ -114,6 +114,7 @@ class MainScreen(TableCommands):
     def on_mount(self) -> None:
         """Show what there is already."""
         self._ready = True
+        self.show_ascii(only=bool(getattr(self.app, "ascii_only", False)))
         self._arrange()
         self.show(self._graph)
         self.table.focus()
@@ -135,6 +136,11 @@ class MainScreen(TableCommands):
         pane = self.query_one(PeerKeyPane)
         pane.show(self._graph, self.table.selected)
         return pane
+
+    def show_ascii(self, *, only: bool) -> None:
+        """Draw what has a better form of its own for ASCII than character by character."""
+        self.query_one(MeshGraphView).ascii_only = only
+        self.query_one(PeerKeyPane).forget_page()
 
     # -- data comes down
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from presence_core.codec.text import safe_text
 from presence_core.model import IdentityStatus, PresenceState, ViewState
 from presence_tui.viewmodel.identity import status_words
 from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, heading, line
 from presence_tui.viewmodel.trust import BLOCKED, DECISIONS
 from presence_tui.viewmodel.words import LAST_KNOWN, LINKS, view_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
@@ -18,7 +25,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("z", "this pane over the whole screen, or back"),
             ("esc", "one step back: to the table, to all peers"),
             ("ctrl+p", "every command, by name"),
-            ("t", "light or dark"),
+            ("t", "the next theme: dark, light, high-contrast, monochrome"),
             ("? f1", "this help; f1 also while you type"),
             ("q ctrl+q", "quit; ctrl+q also while you type"),
         ),
@@ -133,11 +140,18 @@ _VIEWS = {
     ViewState.BLIND: "no link at all: everything shown is the last known",
 }
 _WIDTH = 16
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def help_page() -> Page:
-    """Return the help."""
+def help_page(own_keys: Mapping[str, str] = _NONE) -> Page:
+    """Return the help; ``own_keys``: from the names of bindings to keys that are not the usual."""
     lines: list[Line] = []
+    if own_keys:
+        lines.append(heading("Your own keys (config.toml), in place of the usual ones"))
+        for name, key in sorted(own_keys.items()):
+            shown = Span(safe_text(key, limit=30).ljust(_WIDTH), Tone.KEY)
+            lines.append(_row(shown, safe_text(name, limit=40)))
+        lines.append(BLANK)
     for title, keys in KEYS:
         lines.append(heading(title))
         lines += [_row(Span(key.ljust(_WIDTH), Tone.KEY), what) for key, what in keys]

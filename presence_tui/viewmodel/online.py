@@ -13,7 +13,6 @@ STEP_SECONDS = 5
 
 _KEPT = 240
 _COLUMNS = "▁▂▃▄▅▆▇█"
-_ASCII = "_.-=+*#@"
 UNKNOWN = " "
 """A column of a time in which nobody could say who was online."""
 
@@ -42,13 +41,12 @@ class OnlineHistory:
             self._counts.append(count)
         self._step = step
 
-    def columns(self, width: int, *, ascii_only: bool = False) -> tuple[str, int, int]:
+    def columns(self, width: int) -> tuple[str, int, int]:
         """Return the newest columns, at most so many, and the fewest and most among them.
 
         Columns reach from the fewest to the most, so that one peer more or less can be seen among
         hundreds; the lowest column of all is nobody.
         """
-        signs = _ASCII if ascii_only else _COLUMNS
         counts = list(self._counts)[-width:] if width > 0 else []
         known = [count for count in counts if count is not None]
         fewest, most = min(known, default=0), max(known, default=0)
@@ -57,9 +55,9 @@ class OnlineHistory:
             if count is None:
                 return UNKNOWN
             if count == 0:
-                return signs[0]
+                return _COLUMNS[0]
             if fewest == most:
-                return signs[len(signs) // 2]
-            return signs[1 + (count - fewest) * (len(signs) - 2) // (most - fewest)]
+                return _COLUMNS[len(_COLUMNS) // 2]
+            return _COLUMNS[1 + (count - fewest) * (len(_COLUMNS) - 2) // (most - fewest)]
 
         return "".join(map(sign, counts)), fewest, most

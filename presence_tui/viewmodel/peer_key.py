@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from presence_core.model import Peer
 
 QR_COLUMNS = 33
+QR_BLANK_COLUMNS = 2 * QR_COLUMNS
 """The narrowest width for the QR code of a peer key: 29 modules and two of quiet zone a side."""
 
 _QUIET_ZONE = 4
@@ -29,12 +30,18 @@ _LABEL = 12
 
 
 def key_page(
-    local: Peer, peer: Peer, now: datetime, *, qr_width: int | None = None, hint: str = ""
+    local: Peer,
+    peer: Peer,
+    now: datetime,
+    *,
+    qr_width: int | None = None,
+    blanks: bool = False,
+    hint: str = "",
 ) -> Page:
     """Return the page about ``peer``, seen from ``local`` (which may be the same peer).
 
     ``qr_width``: columns that the QR code may take, None for no QR code. ``hint``: said in
-    place of a code that is not shown.
+    place of a code that is not shown. ``blanks``: it is drawn without half blocks.
     """
     own = peer.peer_key == local.peer_key
     lines = [
@@ -53,7 +60,11 @@ def key_page(
         *_safety(local, peer, own=own),
     ]
     if qr_width is not None:
-        lines += [BLANK, heading("QR code of the peer key"), *qr_lines(peer.peer_key, qr_width)]
+        lines += [
+            BLANK,
+            heading("QR code of the peer key"),
+            *qr_lines(peer.peer_key, qr_width, blanks=blanks),
+        ]
     elif hint:
         lines += [BLANK, line(Span(hint, Tone.DIM))]
     return tuple(lines)
@@ -66,12 +77,10 @@ def key_lines(peer_key: str) -> Iterator[Line]:
 
 
 @lru_cache(maxsize=16)
-def qr_rows(text: str, quiet_zone: int) -> tuple[str, ...]:
-    """Return a QR code in half blocks, two modules to a row.
+def _light(text: str, quiet_zone: int) -> tuple[tuple[bool, ...], ...]:
+    """Return which modules of a QR code are light, with those around it; an even number of rows.
 
-    A block is a *light* module: drawn white on black it is dark on light, whatever the
-    terminal's own colours are. The text is taken in upper case, which makes the code smaller
-    and is the same bech32m value.
+    The text is taken in upper case, which makes the code smaller and is the same bech32m value.
     """
     matrix = segno.make(text.upper(), error="l", boost_error=True, micro=False).matrix
     side = len(matrix) + 2 * quiet_zone
@@ -79,18 +88,38 @@ def qr_rows(text: str, quiet_zone: int) -> tuple[str, ...]:
     for y, row in enumerate(matrix):
         for x, module in enumerate(row):
             light[y + quiet_zone][x + quiet_zone] = not module & 1
+    return tuple(map(tuple, light))
+
+
+def qr_rows(text: str, quiet_zone: int) -> tuple[str, ...]:
+    """Return a QR code in half blocks, two modules to a row.
+
+    A block is a *light* module: drawn white on black it is dark on light, whatever the
+    terminal's own colours are.
+    """
+    light = _light(text, quiet_zone)
     return tuple(
         "".join(" ▄▀█"[2 * upper + lower] for upper, lower in zip(*pair, strict=True))
         for pair in zip(light[::2], light[1::2], strict=True)
     )
 
 
-def qr_lines(peer_key: str, width: int) -> Iterator[Line]:
-    """Yield the QR code of a peer key, or why there is none in so few columns."""
-    if width < QR_COLUMNS:
-        yield line(Span(f"needs {QR_COLUMNS} columns: make this pane wider", Tone.WARNING))
+def qr_lines(peer_key: str, width: int, *, blanks: bool = False) -> Iterator[Line]:
+    """Yield the QR code of a peer key, or why there is none in so few columns.
+
+    ``blanks``: without half blocks, two cells to a module, for terminals that know ASCII only.
+    """
+    least = QR_BLANK_COLUMNS if blanks else QR_COLUMNS
+    if width < least:
+        yield line(Span(f"needs {least} columns: make this pane wider", Tone.WARNING))
         return
-    margin = _QUIET_ZONE if width >= QR_COLUMNS + 4 else _QUIET_ZONE - 2
+    margin = _QUIET_ZONE if width >= least + (8 if blanks else 4) else _QUIET_ZONE - 2
+    if blanks:
+        for modules in _light(peer_key, margin):
+            groups = ((light, 2 * len([*cells])) for light, cells in groupby(modules))
+            spans = (Span(" " * n, Tone.QR_LIGHT if light else Tone.QR) for light, n in groups)
+            yield Line(tuple(spans), fixed=True)
+        return
     for row in qr_rows(peer_key, margin):
         yield Line(tuple(_qr_spans(row)), fixed=True)
 

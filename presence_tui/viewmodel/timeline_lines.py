@@ -33,7 +33,6 @@ def top_lines(
     online: int | None,
     about: str | None,
     width: int,
-    ascii_only: bool = False,
 ) -> tuple[Row, Row]:
     """Return how many were online lately, and which events are shown.
 
@@ -42,7 +41,7 @@ def top_lines(
     """
     now = "? online" if online is None else f"{online:,} online"
     room = max(0, width - len(now) - _PAST)
-    columns, fewest, most = history.columns(room, ascii_only=ascii_only)
+    columns, fewest, most = history.columns(room)
     minutes = len(columns) * STEP_SECONDS // 60
     between = f"{fewest:,} to {most:,}" if fewest < most else ""
     past = f" {between} in {minutes} min" if minutes and between else ""

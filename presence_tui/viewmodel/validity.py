@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from presence_core.identity.token import LEEWAY
 from presence_core.model import Identity, IdentityStatus
 from presence_tui.viewmodel.moments import ago, span_words, stamp
 from presence_tui.viewmodel.page import Line, Span, Tone, fact, unbroken
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-GRACE = timedelta(minutes=5)
-"""For so long after its end a token is still believed, because clocks differ (protocol §4)."""
+GRACE = timedelta(seconds=LEEWAY)
+"""For so long before and after its time a token is believed, because clocks differ."""
 
 _BAR = 16
 _LITTLE = 0.25
@@ -38,8 +39,12 @@ def validity(identity: Identity, now: datetime, width: int) -> Iterator[Line]:
     if verified and now > end:
         words = unbroken(f"believed until {stamp(end + GRACE, now)}")
         yield fact("grace", Span(words, Tone.WARNING), " as clocks differ", width=width)
+    elif verified and start is not None and now < start:
+        words = "believed already"
+        yield fact("grace", Span(words, Tone.WARNING), " as clocks differ", width=width)
     elif verified:
-        yield fact("grace", Span("5 min after that, as clocks differ", Tone.DIM), width=width)
+        words = f"{span_words(LEEWAY)} after that, as clocks differ"
+        yield fact("grace", Span(words, Tone.DIM), width=width)
 
 
 def part_left(start: datetime, end: datetime, now: datetime) -> float:

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from presence_tui.viewmodel.page import lay_out
-from presence_tui.viewmodel.peer_key import QR_COLUMNS, key_page
+from presence_tui.viewmodel.peer_key import QR_BLANK_COLUMNS, QR_COLUMNS, key_page
 from presence_tui.viewmodel.trust import Decision, possible
 from presence_tui.widgets.peer_page import PeerPage
 
@@ -52,8 +52,12 @@ the full key. `v` keeps that the key is its owner's, `b` blocks it, `u` forgets 
         local, now, width = graph.local_peer, self.now(graph), self.text_width
         if self._qr is False:
             return key_page(local, peer, now, hint="r shows the QR code")
-        with_code = key_page(local, peer, now, qr_width=width)
-        fits = width >= QR_COLUMNS and len(lay_out(with_code, width)) <= self.size.height
+        blanks = bool(getattr(self.app, "ascii_only", False))
+        with_code = key_page(local, peer, now, qr_width=width, blanks=blanks)
+        fits = (
+            width >= (QR_BLANK_COLUMNS if blanks else QR_COLUMNS)
+            and len(lay_out(with_code, width)) <= self.size.height
+        )
         if fits or self._qr:
             return with_code
         return key_page(local, peer, now, hint="r shows the QR code")

@@ -58,6 +58,12 @@ def test_in_the_grace_it_says_until_when_it_is_believed() -> None:
     assert timedelta(minutes=5) == GRACE
 
 
+def test_before_its_time_it_is_said_why_it_is_believed() -> None:
+    text = shown(IdentityStatus.VERIFIED, timedelta(minutes=3), HOUR)
+    assert "in 3 min" in text
+    assert "believed already as clocks differ" in text
+
+
 @pytest.mark.parametrize("status", [s for s in IdentityStatus if s is not IdentityStatus.VERIFIED])
 def test_no_other_status_is_given_a_grace(status: IdentityStatus) -> None:
     assert "grace" not in shown(status, -HOUR, timedelta(minutes=-4))

@@ -31,14 +31,14 @@ try:
 except SystemExit as end:
     assert not end.code
 finally:
-    names = sorted({name.partition(".")[0] for name in sys.modules})
+    names = sorted({name.partition(".")[0] for name in sys.modules} | {*sys.modules})
     pathlib.Path(sys.argv[1]).write_text(json.dumps(names))
 """
 
 
 @pytest.fixture
 def loaded(tmp_path: Path) -> Callable[[str], set[str]]:
-    """Run code in a fresh interpreter; return the top-level modules that are loaded then."""
+    """Run code in a fresh interpreter; return the modules that are loaded then."""
 
     def run(code: str) -> set[str]:
         report = tmp_path / "report.json"
@@ -86,6 +86,37 @@ def test_json_loads_no_screen_and_no_bluetooth(
     modules = loaded(command(*common, "--transport", "lan", *address))
     assert "zeroconf" in modules
     assert not modules & {*SCREEN, "bleak"}
+
+
+UNUSED = {
+    "argparse", "email", "gettext", "html", "http", "importlib.metadata", "importlib.resources",
+    "multiprocessing", "optparse", "pickle", "platformdirs", "pydoc", "sqlite3", "statistics",
+    "sysconfig", "tomllib", "unittest", "urllib.request", "uuid", "xml",
+    "presence_core.changes", "presence_core.schema",
+}  # fmt: skip
+"""What an engine has no use for as long as nobody asks for changes; each is memory in every one."""
+
+_ENGINE = """
+import asyncio, pathlib
+from presence_core import Presence, PresenceConfig
+
+async def run(**options):
+    config = PresenceConfig(home=pathlib.Path({home!r}), mesh="hygiene", **options)
+    async with Presence(config) as presence:
+        presence.observe(lambda graph: None)
+        await presence.set_peer_metadata({{"location": "inside"}})
+
+asyncio.run(run(listen="127.0.0.1:0", interfaces=({interface!r},)))
+"""
+
+
+def test_an_engine_loads_nothing_that_it_does_not_use(
+    loaded: Callable[[str], set[str]], tmp_path: Path
+) -> None:
+    code = _ENGINE.format(home=str(tmp_path / "home"), interface=loopback_name())
+    modules = loaded(code)
+    assert {"zeroconf", "cryptography", "presence_core.engine.node"} <= modules  # it did run
+    assert not modules & UNUSED
 
 
 def test_files_of_the_home_need_no_network(

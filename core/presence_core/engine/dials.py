@@ -31,7 +31,7 @@ TOP_UP_SECONDS = (0.05, 0.4)
 
 EXPECTED_SECONDS, EXPECTED_SHARE = 0.5, 0.005
 """How long after its record came a newcomer that names a link is not dialled: a way to it may show
-any moment. So much for each peer in reach, up to that: many would dial it in a large mesh."""
+any moment. So long for each peer in reach, up to that: in a large mesh many would dial it."""
 
 REFUSED_SECONDS = 30.0
 """How long somebody who has refused us is left alone."""

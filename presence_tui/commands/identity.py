@@ -30,7 +30,7 @@ from presence_tui.identity_service.login_file import (
 from presence_tui.identity_service.renewal import FAILURE_FILE
 from presence_tui.identity_service.trusted import GENUINE, learn, trusted_issuers
 from presence_tui.output import EXIT_DONE, EXIT_NO, EXIT_USAGE, CommandError
-from presence_tui.settings import home_of
+from presence_tui.settings import config_of, home_of
 
 if TYPE_CHECKING:
     import argparse
@@ -61,7 +61,9 @@ def login(args: argparse.Namespace) -> int:
         save_login(home, replace(how, issuer=granted.issuer))
         (home / FAILURE_FILE).unlink(missing_ok=True)
         _say_welcome(granted)
-        _offer_trust(home, granted.key_set, asked=args.trust_issuer)
+        known = trusted_issuers(IssuerFolder(home), config_of(args).issuers)
+        if known.key_set(granted.issuer) is None:
+            _offer_trust(IssuerFolder(home), granted.key_set, asked=args.trust_issuer)
     except (HomeError, ServiceError) as error:
         code = getattr(error, "code", None)
         refused = code in ("not_authenticated", "revoked")
@@ -172,11 +174,8 @@ def _say_welcome(granted: Granted) -> None:
         output.say(f"the service says: {safe_text(text, limit=1_000)}")
 
 
-def _offer_trust(home: Path, key_set: KeySet, *, asked: bool) -> None:
+def _offer_trust(folder: IssuerFolder, key_set: KeySet, *, asked: bool) -> None:
     """Let the person trust the issuer, or say how to."""
-    folder = IssuerFolder(home)
-    if trusted_issuers(folder).key_set(key_set.issuer) is not None:
-        return
     name = safe_text(key_set.issuer, limit=64)
     keys = ", ".join(key.kid.hex() for key in key_set.keys)
     if not asked:
@@ -223,7 +222,7 @@ def show(args: argparse.Namespace) -> int:
         how = load_login(home)
         raw = TokenFile(home).load()
         peer_key = load_identity(home).peer_key if raw is not None else None
-        issuers = trusted_issuers(IssuerFolder(home))
+        issuers = trusted_issuers(IssuerFolder(home), config_of(args).issuers)
     except HomeError as error:
         raise CommandError(str(error)) from None
     verdict = MISSING

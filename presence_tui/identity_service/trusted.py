@@ -5,22 +5,32 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from presence_core.engine.credential_files import read_issuer_file
 from presence_core.identity.issuer import IssuerObjectError, KeySet
+from presence_core.identity.keyfile import HomeError
 from presence_core.identity.verify import Issuers, Taken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from presence_core.engine.credential_files import IssuerFolder
     from presence_core.identity.issuer import SignedObject
 
 GENUINE = (Taken.NEWS, Taken.KNOWN, Taken.OLDER)
 
 
-def trusted_issuers(folder: IssuerFolder) -> Issuers:
-    """Read whom the folder trusts, as it does by itself. Blocking.
+def trusted_issuers(folder: IssuerFolder, given: Iterable[Path] = ()) -> Issuers:
+    """Read whom the folder trusts, and the ``given`` files with key sets. Blocking.
 
     What cannot be read or used is left out; the engine reports it.
     """
     issuers = Issuers()
+    for path in given:
+        with contextlib.suppress(HomeError, IssuerObjectError):
+            signed = read_issuer_file(path).signed
+            if isinstance(signed, KeySet):
+                issuers.trust(signed)
     files = [file for file in folder.load().files if file.root is None]
     for file in sorted(files, key=lambda file: not isinstance(file.signed, KeySet)):
         with contextlib.suppress(IssuerObjectError):

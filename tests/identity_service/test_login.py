@@ -141,6 +141,18 @@ def test_without_trust_the_token_is_kept_and_it_is_said(
     assert status(home) == "unknown_issuer"
 
 
+def test_an_issuer_of_the_configuration_is_trusted_too(
+    home: Path, tmp_path: Path, service: ServiceProcess
+) -> None:
+    rotated = run("identity", "rotate", "--data", service.data)
+    (tmp_path / "team.issuer").write_text(rotated.out)
+    home.mkdir(mode=0o700)
+    (home / "config.toml").write_text(f'issuers = ["{tmp_path}/team.issuer"]\n')
+    done = login(home, "--service", service.url, stdin=CREDENTIAL)
+    assert "not trusted" not in done.err
+    assert status(home) == "verified"
+
+
 def test_logout_forgets_all_of_it(home: Path, service: ServiceProcess) -> None:
     login(home, "--service", service.url, "--trust-issuer", stdin=CREDENTIAL)
     assert run("identity", "logout", "--home", home).code == 0

@@ -262,10 +262,8 @@ class _Picture:
         for ring in self._rings():
             self._name_ring(labels, _hops(ring), layout.radius(ring), turns)
         gone = [layout.points[node.key] for node in self._mesh.nodes if node.ring is None]
-        if gone:
-            middle = atan2(sum(y for _, y in gone), sum(x for x, _ in gone)) / pi
-            around = sorted(turns, key=lambda turn: min(abs(turn - middle), 2 - abs(turn - middle)))
-            self._name_ring(labels, "out of reach", 1.0, around)
+        beside = [atan2(y, x) / pi + off for off in (0.05, -0.05, 0.1, -0.1) for x, y in gone]
+        self._name_ring(labels, "out of reach", 1.0, beside)
 
     def _name_ring(self, labels: Labels, words: str, radius: float, turns: Iterable[float]) -> None:
         """Write the name of a ring where there is room on it; ``turns``: half circles."""

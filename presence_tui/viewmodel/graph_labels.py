@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SHORTER = (1.0, 0.6, 0.35)
 _LEAST = 3
-_INWARD, _ASIDE, _FAR_ASIDE, _AMBIGUOUS = 1.0, 2.0, 5.0, 7.0
+_INWARD, _ASIDE, _FAR_ASIDE, _AMBIGUOUS = 1.0, 2.0, 10.0, 7.0
 """What a place costs, in cells of lines that are covered: on the side of the middle, one or two
 rows from its node, beside the sign of another node."""
 
@@ -101,12 +101,18 @@ class Labels:
         )
 
     def _free(self, x: int, y: int, width: int) -> bool:
-        """Whether cells are on the canvas and free, with a blank before and behind them."""
+        """Whether cells are on the canvas and free, as are those before and behind them."""
         if x < 0 or x + width > self._canvas.width or not 0 <= y < self._height:
             return False
         row = y * self._canvas.width
         start, end = row + max(0, x - 1), row + min(self._canvas.width, x + width + 1)
-        return not any(self._taken[start:end])
+        if any(self._taken[start:end]):
+            return False
+        return not any(
+            (column, y) not in self._signs and self._taken[row + column]
+            for column in (x - 2, x + width + 1)
+            if 0 <= column < self._canvas.width
+        )
 
     def _lines(self, x: int, y: int, width: int) -> int:
         return sum(self._canvas.covered(column, y) for column in range(x, x + width))

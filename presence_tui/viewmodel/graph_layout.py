@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Point: TypeAlias = tuple[float, float]
 
-COLD_STEPS = 30
+COLD_STEPS = 60
 WARM_STEPS = 5
 
 _COLD_STRIDE = 0.10
@@ -39,7 +39,7 @@ _BEND = 0.75
 _FLATTEN = 1.7
 """Names are wide and low: nodes side by side need more room than nodes on top of each other."""
 
-_SPRING = 0.035
+_SPRING = 0.1
 _PUSH = 0.22
 
 

@@ -5,6 +5,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
 ARGS ?=
+JUNIT ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,8 +25,16 @@ help:  ## say what there is
 demo: $(VENV)/.run  ## a mesh of real engines on this machine: the dashboard, or JSON into a pipe
 	@$(BIN)/presence-tui --demo $(ARGS)
 
+# The tests of mDNS hear whoever else speaks on this machine, and those of networks measure times.
+APART := tests/discovery tests/network
+
 test: $(VENV)/.dev  ## all tests; those of networks run when root, otherwise they say why not
+ifeq ($(ARGS),)
+	$(BIN)/python -m pytest -n auto $(APART:%=--ignore=%) $(if $(JUNIT),--junitxml=$(JUNIT)-all.xml)
+	$(BIN)/python -m pytest $(APART) $(if $(JUNIT),--junitxml=$(JUNIT)-apart.xml)
+else
 	$(BIN)/python -m pytest $(ARGS)
+endif
 
 test-network: $(VENV)/.dev  ## only the tests in network namespaces; needs root
 	$(BIN)/python -m pytest -m network $(ARGS)

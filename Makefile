@@ -49,6 +49,7 @@ screenshots: $(VENV)/.dev  ## make the pictures in screenshots/ anew
 bench: $(VENV)/.dev  ## the benchmarks but those that take long; networks need root
 	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/table_bench.py
+	$(BIN)/python benchmarks/graph_layout.py
 	$(BIN)/python benchmarks/big_mesh.py
 	$(BIN)/python benchmarks/identity.py
 	$(BIN)/python benchmarks/lan.py
@@ -63,6 +64,7 @@ bench-idle: $(VENV)/.dev $(PEERS)  ## traffic and memory of a mesh of 30, beside
 bench-short: $(VENV)/.dev  ## the quick form of all benchmarks
 	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/table_bench.py --short
+	$(BIN)/python benchmarks/graph_layout.py --short
 	$(BIN)/python benchmarks/big_mesh.py --short
 	$(BIN)/python benchmarks/identity.py --short
 	$(BIN)/python benchmarks/lan.py --short

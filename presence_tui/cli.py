@@ -14,6 +14,7 @@ from presence_tui import output
 from presence_tui.identity_options import add_identity
 from presence_tui.options import add_engine_options, add_home_option
 from presence_tui.output import EXIT_CANNOT, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
+from presence_tui.trust_options import add_issuer, add_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,14 +114,23 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"a mesh of N real engines on this machine (default {DEMO_PEERS})",
     )
+    look = parser.add_argument_group("the dashboard")
+    look.add_argument(
+        "--theme",
+        choices=("dark", "light", "high-contrast", "monochrome"),
+        help="colours (default: dark; monochrome with NO_COLOR)",
+    )
+    look.add_argument("--ascii", action="store_true", help="show nothing but ASCII")
     parser.set_defaults(command=DASHBOARD)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_peers(commands)
+    _add_graph(commands)
     _add_metadata(commands)
     _add_key(commands)
     _add_mesh(commands)
     _add_identity(commands)
     _add_serve(commands)
+    _add_trust(commands)
     _add(commands, "schema", "print the JSON Schema of all JSON output", "about:schema")
     _add(commands, "version", "print the version", "about:version")
     return parser
@@ -162,6 +172,12 @@ def _add_peers(commands: _Commands) -> None:
     peers.add_argument("--state", choices=("online", "left", "lost"), default=None)
     peers.add_argument("--direct", action="store_true", default=False, help="neighbours only")
     peers.add_argument("--identity", choices=IDENTITY_STATUSES, metavar="STATUS", default=None)
+    peers.add_argument(
+        "--filter",
+        metavar="TERMS",
+        default="",
+        help="what the dashboard's search takes: 'type:ble hops:>1 identity:expired role=medic'",
+    )
     peers.add_argument("--filter-name", metavar="TEXT", help="names that contain this", default="")
     peers.add_argument(
         "--sort", choices=("name", "key", "state", "hops", "rtt", "seen"), default="name"
@@ -175,6 +191,15 @@ def _add_peers(commands: _Commands) -> None:
     show.add_argument("peer", metavar="PEER", help="key, its beginning, short id, or exact name")
     show.add_argument("--json", action="store_true")
     _add_waiting(show)
+
+
+def _add_graph(commands: _Commands) -> None:
+    graph = _add(commands, "graph", "print the mesh as a drawing", "graph:graph")
+    add_engine_options(graph, after_command=True)
+    graph.add_argument("--format", choices=("dot", "mermaid", "graphml", "svg"), default="dot")
+    graph.add_argument("--direct", action="store_true", default=False, help="neighbours only")
+    graph.add_argument("--to", metavar="PEER", default=None, help="mark the way to a peer")
+    _add_waiting(graph)
 
 
 def _add_metadata(commands: _Commands) -> None:
@@ -191,6 +216,16 @@ def _add_metadata(commands: _Commands) -> None:
 def _add_key(commands: _Commands) -> None:
     verbs = _verbs(commands, "key", "the peer key of this device")
     _add_answer(_add(verbs, "show", "print the peer key", "keys:key_show"))
+    qr = _add(verbs, "qr", "print the peer key as QR code", "keys:key_qr")
+    qr.add_argument(
+        "--invert", action="store_true", default=False, help="for a light terminal, or paper"
+    )
+    qr.add_argument(
+        "--ascii", action="store_true", default=False, help="in plain letters, twice as large"
+    )
+    export = _add(verbs, "export", "print the key with words to send to people", "keys:key_export")
+    for verb in (qr, export):
+        add_home_option(verb)
 
 
 def _add_mesh(commands: _Commands) -> None:
@@ -246,6 +281,13 @@ def _add_serve(commands: _Commands) -> None:
         default=False,
         help="serve where others can reach it: whoever does sees the whole mesh",
     )
+
+
+def _add_trust(commands: _Commands) -> None:
+    trust = _verbs(commands, "trust", "which keys are known here, and which are blocked")
+    add_trust(lambda name, what, command: _add(trust, name, what, command))
+    issuer = _verbs(commands, "issuer", "whom this device believes about identity")
+    add_issuer(lambda name, what, command: _add(issuer, name, what, command))
 
 
 def _verbs(commands: _Commands, name: str, what: str) -> _Commands:

@@ -47,6 +47,19 @@ def data(line: str) -> None:
         raise CommandError(cannot_write(error)) from None
 
 
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Return rows as columns; the first one names them. Texts are safe to show already."""
+    from rich.cells import cell_len
+
+    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for number, row in enumerate(rows):
+        cells = row if number else tuple(cell.upper() for cell in row)
+        padded = (c + " " * (w - cell_len(c)) for c, w in zip(cells, widths, strict=True))
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
 def say(message: str) -> None:
     """Write one line for a person to stderr."""
     from presence_core.codec.text import safe_text  # a message may quote what a peer chose
@@ -54,6 +67,20 @@ def say(message: str) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr closed, or None
         sys.stderr.write(f"presence-tui: {safe_text(message, limit=2_000)}\n")
         sys.stderr.flush()
+
+
+def confirm(question: str) -> bool:
+    """Ask a person at the terminal yes or no.
+
+    Raises CommandError when there is nobody to ask: a script says ``--yes``.
+    """
+    from presence_core.codec.text import safe_text
+
+    if not sys.stdin.isatty():
+        raise CommandError("nobody is there to be asked; if you are sure, say --yes", EXIT_USAGE)
+    sys.stderr.write(f"{safe_text(question)} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def discard_stdout() -> None:

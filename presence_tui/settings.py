@@ -139,16 +139,22 @@ _FORMS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def _from_file(path: Path) -> dict[str, _Given]:
+def read_config(path: Path) -> dict[str, Any]:
+    """Return what the config file says; nothing when there is none. Raises CommandError."""
     try:
         with path.open("rb") as file:
-            values = tomllib.load(file)
+            return tomllib.load(file)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} is not valid TOML: {error}") from None
+
+
+def _from_file(path: Path) -> dict[str, _Given]:
+    values = read_config(path)
+    values.pop("dashboard", None)  # how it looks: presence_tui.look
     for key, value in values.items():
         if key not in _FORMS:
             known = ", ".join(sorted(_FORMS))

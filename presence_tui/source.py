@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from presence_core.model import PresenceGraph
+    from presence_core.model import PresenceGraph, Trust
 
 
 class Watching(Protocol):
@@ -31,3 +31,9 @@ class PresenceSource(Protocol):
 
     async def set_peer_metadata_json(self, text: str) -> None:
         """Publish other metadata. Raises with one line for the person when it is refused."""
+
+    async def set_trust(self, peer_key: str, trust: Trust) -> None:
+        """Verify or block a peer key. Raises with one line for the person when it cannot."""
+
+    async def forget(self, peer_key: str) -> None:
+        """Treat a peer key as one that was never met. Raises as :meth:`set_trust`."""

@@ -1,4 +1,8 @@
-"""The colours: calm, readable in the sun, and told apart without red and green."""
+"""The colours: calm, readable in the sun, and told apart without red and green.
+
+What a colour says is always said by a sign and a word too; ``tests/ui/test_themes.py`` looks after
+contrast (WCAG 2.2, 1.4.3 and 1.4.6) and after who sees no red or no green.
+"""
 
 from __future__ import annotations
 
@@ -32,4 +36,41 @@ LIGHT = Theme(
     panel="#e3e9ed",
     dark=False,
 )
-THEMES = (DARK, LIGHT)
+HIGH_CONTRAST = Theme(
+    name="presence-high-contrast",
+    primary="#66ccff",
+    secondary="#ffb8ff",
+    accent="#ffff00",
+    success="#40ffd0",
+    warning="#ffd000",
+    error="#ff9a80",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#1c1c1c",
+    dark=True,
+    variables={"text-muted": "#dcdcdc"},
+)
+MONOCHROME = Theme(
+    name="presence-monochrome",
+    primary="#a8a8a8",
+    secondary="#c8c8c8",
+    accent="#ffffff",
+    success="#e0e0e0",
+    warning="#f0f0f0",
+    error="#ffffff",
+    foreground="#e0e0e0",
+    background="#101010",
+    surface="#1a1a1a",
+    panel="#262626",
+    dark=True,
+)
+THEMES = (DARK, LIGHT, HIGH_CONTRAST, MONOCHROME)
+NAMES = {theme.name.removeprefix("presence-"): theme for theme in THEMES}
+"""The themes by the name that a person gives."""
+
+
+def theme_after(name: str) -> Theme:
+    """Return the theme that follows the one with this full name."""
+    order = [theme.name for theme in THEMES]
+    return THEMES[(order.index(name) + 1) % len(THEMES)] if name in order else DARK

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,9 @@ sys.path.insert(0, str(HERE.parent))
 
 from presence_core.model import PresenceGraph
 from presence_tui.app import PresenceApp
+from presence_tui.screens import main as main_screen
 from tests import canned
+from tests.canned_story import story
 
 FONTS = tuple(
     Path("/usr/share/fonts") / name
@@ -35,10 +37,13 @@ FONTS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture: its name, what is on the screen, its size, and the keys pressed before."""
+    """A picture: its name, what is on the screen, its size, and the keys pressed before.
+
+    A scene of several graphs is shown one after the other, each at its time.
+    """
 
     name: str
-    scene: Callable[[], PresenceGraph]
+    scene: Callable[[], PresenceGraph | Sequence[PresenceGraph]]
     size: tuple[int, int]
     keys: tuple[str, ...] = ()
 
@@ -47,9 +52,14 @@ PICTURES = (
     Picture("main-120x36", canned.team, (120, 36)),
     Picture("main-80x24", canned.team, (80, 24)),
     Picture("main-200x60", canned.team, (200, 60)),
+    Picture("graph-120x36", canned.many, (120, 36), ("7", "z")),
     Picture("links-120x36", canned.team, (120, 36), ("down", "down", "6")),
+    Picture("identity-120x36", canned.statuses, (120, 36), ("end", "up", "up", "2")),
+    Picture("verify-80x24", canned.statuses, (80, 24), ("end", "up", "up", "3", "v")),
     Picture("key-120x36", canned.team, (120, 36), ("down", "3")),
+    Picture("timeline-120x36", story, (120, 36), ("8",)),
     Picture("editor-120x36", canned.team, (120, 36), ("4",)),
+    Picture("form-80x24", canned.team, (80, 24), ("4", "f2", "m", "delete", "f3")),
     Picture("conditions-80x24", canned.blind, (80, 24), ("5",)),
     Picture("blind-80x24", canned.blind, (80, 24)),
     Picture("light-120x36", canned.team, (120, 36), ("t",)),
@@ -58,8 +68,17 @@ PICTURES = (
 
 async def svg_of(picture: Picture) -> str:
     """Return the screen as SVG, with ids that do not depend on the run."""
-    app = PresenceApp(canned.CannedSource(picture.scene()), now=lambda: canned.NOW)
+    scene = picture.scene()
+    graphs = [scene] if isinstance(scene, PresenceGraph) else scene
+    source = canned.CannedSource(graphs[0])
+    times = [graph.generated_at for graph in graphs[:-1]]
+    main_screen.ALARM_SECONDS = 3_600.0  # no toast whose time depends on this machine
+    app = PresenceApp(source, now=lambda: times[0] if times else canned.NOW)
     async with app.run_test(size=picture.size) as pilot:
+        for graph in graphs[1:]:
+            await pilot.pause()
+            del times[0]
+            source.publish(graph)
         for area in app.screen.query("TextArea, Input"):
             area.cursor_blink = False  # type: ignore[attr-defined]
         await pilot.pause()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -19,13 +20,17 @@ DAY = 86_400
 
 
 class Authority:
-    """Signs with the newest of its keys."""
+    """Signs with the newest of its keys. With ``rng`` it is the same in each run."""
 
-    def __init__(self, name: str = "Harbour Rescue") -> None:
+    def __init__(self, name: str = "Harbour Rescue", rng: random.Random | None = None) -> None:
         self.name = name
-        self.keys = [IssuerKey.generate()]
+        self._bytes = secrets.token_bytes if rng is None else rng.randbytes
+        self.keys = [self._new_key()]
         self.number = 1
         self._revoked = 0
+
+    def _new_key(self) -> IssuerKey:
+        return IssuerKey.from_private_bytes(self._bytes(32))
 
     @property
     def key(self) -> IssuerKey:
@@ -44,7 +49,7 @@ class Authority:
     def rotate(self, *, keep: int = 16) -> KeySet:
         """Take a new key into use, and sign the set with the one before."""
         signer = self.key
-        self.keys.append(IssuerKey.generate())
+        self.keys.append(self._new_key())
         self.number += 1
         return self.key_set(keep=keep, signer=signer)
 
@@ -78,7 +83,7 @@ class Authority:
             issuer=self.name,
             subject=subject,
             peer_key=peer_key,
-            token_id=token_id or secrets.token_bytes(16),
+            token_id=token_id or self._bytes(16),
             not_before=int(now + begin),
             expires_at=int(now + end),
             issued_at=int(now),

@@ -104,6 +104,8 @@ class Member:
     left: bool = False
     first_seen: float = 3_600.0
     metadata_state: MetadataState | None = None
+    identity: Identity | None = None
+    key_warning: str | None = None
 
 
 @dataclass(frozen=True)
@@ -158,11 +160,12 @@ def make_graph(
             peer_metadata=MappingProxyType(dict(member.metadata)),
             peer_metadata_state=member.metadata_state
             or (MetadataState.PRESENT if member.metadata else MetadataState.NONE),
-            identity=identity(member.status, member.name),
+            identity=member.identity or identity(member.status, member.name),
             identity_service_metadata=MappingProxyType({"unit": "relief corps"})
             if member.status is IdentityStatus.VERIFIED
             else EMPTY,
             trust=member.trust,
+            key_warning=member.key_warning,
         )
 
     fields: dict[str, Any] = {
@@ -405,6 +408,71 @@ def many(count: int = 40) -> PresenceGraph:
     )
 
 
+_REASONS = {
+    IdentityStatus.PENDING: "its token of 312 bytes has not arrived yet",
+    IdentityStatus.OVERSIZE: "its token has 20,480 bytes; at most 16,384 are taken",
+    IdentityStatus.MALFORMED: "its token is not a COSE_Sign1 structure",
+    IdentityStatus.UNSUPPORTED_ALG: "its token is signed with algorithm -7; only -19 is checked",
+    IdentityStatus.UNKNOWN_ISSUER: f"no key of {_ISSUER} is trusted here",
+    IdentityStatus.BAD_SIGNATURE: f"key 5e1d09c2a7b34f68 of {_ISSUER} did not sign this token",
+    IdentityStatus.KEY_MISMATCH: "its token is bound to the key of somebody else",
+    IdentityStatus.REVOKED: f"{_ISSUER} has taken this token back in its list 7",
+    IdentityStatus.NOT_YET_VALID: "its token becomes valid at 22:11:00 UTC",
+    IdentityStatus.EXPIRED: "its token ran out at 19:41:00 UTC",
+}
+
+
+def _checked(status: IdentityStatus) -> Identity:
+    """Return the outcome of a check as an engine tells it, claims only where there was a token."""
+    if status is IdentityStatus.MISSING:
+        return Identity()
+    reason = _REASONS.get(status, "signed by a trusted issuer, for this key")
+    if status in (IdentityStatus.PENDING, IdentityStatus.OVERSIZE, IdentityStatus.MALFORMED):
+        return Identity(status, reason)
+    starts = ago(86_400)
+    ends = NOW + timedelta(hours=9)
+    if status is IdentityStatus.NOT_YET_VALID:
+        starts = NOW + timedelta(minutes=30)
+    if status is IdentityStatus.EXPIRED:
+        ends = ago(7_200)
+    return Identity(status, reason, _ISSUER, _KEY_ID, f"{status}@relief.example", starts, ends)
+
+
+def statuses() -> PresenceGraph:
+    """A neighbour in each status of identity, named after it, in the order of the statuses.
+
+    The verified one is so in two more ways: one was met under another key before, one is blocked
+    here; and one that has run out is believed for the rest of the five minutes.
+    """
+    numbered = enumerate(IdentityStatus, 1)
+    members = [
+        Member(n, f"{n:02} {status}", {"role": "medic"}, status, identity=_checked(status))
+        for n, status in numbered
+    ]
+    verified = members[-1]
+    late = replace(_checked(IdentityStatus.VERIFIED), expires_at=ago(100))
+    warning = (
+        "the name '12 verified' was met before under another key, k7h2-9dqp, which is verified"
+    )
+    members += [
+        replace(verified, number=13, name="13 warned", key_warning=warning),
+        replace(verified, number=14, name="14 blocked", trust=Trust.BLOCKED),
+        replace(verified, number=15, name="15 in grace", identity=late, trust=Trust.VERIFIED),
+    ]
+    links = [Link(0, m.number, rtt_ms=1.5) for m in members if m.trust is not Trust.BLOCKED]
+    graph = make_graph(members, [*links, Link(1, 14)])
+    expired = MappingProxyType({"unit": "relief corps", "rank": {"grade": 3}})
+    return replace(
+        graph,
+        remote_peers=tuple(
+            replace(peer, expired_identity_service_metadata=expired)
+            if peer.identity.status is IdentityStatus.EXPIRED
+            else peer
+            for peer in graph.remote_peers
+        ),
+    )
+
+
 def hostile() -> PresenceGraph:
     """Names and metadata that attack the screen, and some that are only awkward."""
     attack = {HOSTILE: [HOSTILE, {HOSTILE: HOSTILE}], "\x9b31m": "\u2066\x00\ud800"}
@@ -446,15 +514,16 @@ class Watching:
 
 
 class CannedSource:
-    """Shows the graphs it is given; takes metadata as the engine does.
+    """Shows the graphs it is given; takes metadata and decisions about keys as the engine does.
 
-    ``refusal``: an error to raise in place of taking metadata. Safe to publish from any thread.
+    ``refusal``: an error to raise in place of taking either. Safe to publish from any thread.
     """
 
     def __init__(self, graph: PresenceGraph) -> None:
         self.graph = graph
         self.refusal: Exception | None = None
         self.taken: list[str] = []
+        self.decided: list[tuple[str, str]] = []
         self._callbacks: dict[object, Callable[[PresenceGraph], object]] = {}
 
     @property
@@ -491,6 +560,22 @@ class CannedSource:
         changed = self.graph.peer(key)
         assert changed is not None
         return changed
+
+    async def set_trust(self, peer_key: str, trust: Trust) -> None:
+        self._trust(peer_key, trust)
+
+    async def forget(self, peer_key: str) -> None:
+        self._trust(peer_key, Trust.UNKNOWN)
+
+    def _trust(self, key: str, trust: Trust) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.decided.append((key, str(trust)))
+        peers = tuple(
+            replace(peer, trust=trust) if peer.peer_key == key else peer
+            for peer in self.graph.remote_peers
+        )
+        self.publish(replace(self.graph, remote_peers=peers, sequence=self.graph.sequence + 1))
 
     async def set_peer_metadata(self, metadata: JsonObject) -> None:
         await self.set_peer_metadata_json(json.dumps(dict(metadata)))

@@ -91,6 +91,13 @@ def test_json_loads_no_screen_and_no_bluetooth(
 def test_files_of_the_home_need_no_network(
     loaded: Callable[[str], set[str]], tmp_path: Path
 ) -> None:
-    for argv in (["key", "show"], ["mesh", "new"], ["metadata", "get"]):
+    for argv in (
+        ["key", "show"],
+        ["key", "export"],
+        ["mesh", "new"],
+        ["metadata", "get"],
+        ["trust", "list", "--json"],
+        ["issuer", "list", "--json"],
+    ):
         modules = loaded(command(*argv, "--home", tmp_path))
         assert not modules & {*SCREEN, "bleak", "zeroconf"}, argv

@@ -288,7 +288,10 @@ class PresenceGraph:
             peers=len(self.remote_peers),
             direct=sum(p.presence.direct for p in online),
             online=len(online),
-            verified=sum(p.identity.status is IdentityStatus.VERIFIED for p in online),
+            verified=sum(
+                p.identity.status is IdentityStatus.VERIFIED and p.trust is not Trust.BLOCKED
+                for p in online
+            ),
             connections=len(self.connections),
         )
 

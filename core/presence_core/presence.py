@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from presence_core.codec.metadata import parse_metadata_json
 from presence_core.config import PresenceConfig
 from presence_core.engine.engine import Engine
+from presence_core.identity.keys import parse_peer_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from presence_core.engine.admission import ConnectionRequestHandler
     from presence_core.engine.observers import GraphCallback, Observer
-    from presence_core.model import GraphChange, Issuer, JsonObject, PresenceGraph
+    from presence_core.model import GraphChange, Issuer, JsonObject, PresenceGraph, Trust
 
 OBSERVER_SECONDS = 0.1
 """How graphs are coalesced for observers unless they say otherwise."""
@@ -147,6 +148,27 @@ class Presence:
     async def distrust_issuer(self, name: str) -> bool:
         """Believe an issuer no longer; return whether it was trusted. Raises HomeError."""
         return await self._running().credentials.distrust(name)
+
+    # -- how far keys are trusted
+
+    async def set_trust(self, peer_key: str, trust: Trust) -> None:
+        """Note what a person has decided about a key.
+
+        ``VERIFIED``: they have compared it with its owner. ``BLOCKED``: they want no link with it;
+        those that exist are closed at once, and none is dialled or let in.
+        Whether or not the peer is here; kept in the home. Raises KeyFormatError for a text that is
+        no peer key, ValueError for another state or for the local peer's own key, HomeError when
+        it cannot be kept: then nothing has changed.
+        """
+        engine, key = self._running(), parse_peer_key(peer_key)
+        await engine.trust.decide(key, trust, engine.name_of(key))
+
+    async def forget(self, peer_key: str) -> None:
+        """Forget a key, whatever was decided about it; if it is here it is met anew.
+
+        Raises KeyFormatError, HomeError.
+        """
+        await self._running().trust.forget(parse_peer_key(peer_key))
 
     # -- who is let in
 

@@ -43,6 +43,8 @@ PEERS_SCHEMA = "presence-peers/1"
 KEY_SCHEMA = "presence-key/1"
 MESH_SCHEMA = "presence-mesh/1"
 IDENTITY_SCHEMA = "presence-identity/1"
+TRUST_SCHEMA = "presence-trust/1"
+ISSUERS_SCHEMA = "presence-issuers/1"
 
 
 def json_schema() -> dict[str, Any]:

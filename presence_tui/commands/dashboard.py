@@ -7,6 +7,7 @@ import io
 import sys
 from typing import TYPE_CHECKING
 
+from presence_tui.look import Look, check_keys, look_of
 from presence_tui.output import EXIT_DONE, EXIT_USAGE, CommandError
 from presence_tui.session import engine, run
 from presence_tui.settings import home_of
@@ -25,17 +26,24 @@ def dashboard(args: argparse.Namespace) -> int:
         raise CommandError(
             "the dashboard needs a terminal; for programs there is --json", EXIT_USAGE
         )
-    return run(lambda stop: _show(args, stop))
+    look = look_of(args)
+    return run(lambda stop: _show(args, look, stop))
 
 
-async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:
+async def _show(args: argparse.Namespace, look: Look, stop: asyncio.Event) -> int:
     async with engine(args) as presence:
         from rich.console import Console
 
-        from presence_tui.app import PresenceApp
+        from presence_tui.app import PresenceApp, rooms
 
-        draft = None if args.demo is not None else home_of(args) / "metadata.draft"
-        app = PresenceApp(presence, draft=draft)
+        check_keys(look.keys, rooms())
+        home = None if args.demo is not None else home_of(args)
+        app = PresenceApp(
+            presence,
+            draft=home and home / "metadata.draft",
+            layout_file=home and home / "dashboard.json",
+            look=look,
+        )
         # Textual would print a traceback with every local variable; ours goes to the log.
         app.error_console = Console(file=io.StringIO())
 

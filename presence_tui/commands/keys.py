@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from presence_core.codec.text import safe_text
+from presence_core.engine.host import device_name
 from presence_core.identity.keyfile import (
+    IDENTITY_FILE,
     MESH_FILE,
     HomeError,
     KeyFile,
@@ -21,7 +24,7 @@ from presence_core.identity.mesh import MeshKey
 from presence_core.schema import KEY_SCHEMA, MESH_SCHEMA, dumps
 from presence_tui import output
 from presence_tui.output import EXIT_DONE, EXIT_NO, EXIT_USAGE, CommandError
-from presence_tui.settings import home_of
+from presence_tui.settings import config_of, home_of
 
 if TYPE_CHECKING:
     import argparse
@@ -29,19 +32,74 @@ if TYPE_CHECKING:
 
 def key_show(args: argparse.Namespace) -> int:
     """Print the peer key of this device, making it when there is none yet."""
-    home = home_of(args)
-    try:
-        if not (home / "identity.key").exists():
-            KeyFile.open(home).close()
-        key = read_identity(home)
-    except HomeError as error:
-        raise CommandError(str(error)) from None
+    key = own_key(home_of(args))
     if args.json:
         value = {"schema": KEY_SCHEMA, "peerKey": peer_key_text(key), "shortId": short_id(key)}
         output.data(dumps(value, compact=args.compact))
     else:
         output.data(peer_key_text(key))
     return EXIT_DONE
+
+
+_QUIET_ZONE = 4
+"""Light modules around a QR code (ISO/IEC 18004)."""
+
+_WHITE_ON_BLACK, _RESET = "\x1b[40;97m", "\x1b[0m"
+"""So that a code is dark on light whatever the colours of a terminal are."""
+
+_INVERTED = str.maketrans(" ▄▀█", "█▀▄ ")
+_UPPER = str.maketrans({" ": "  ", "▄": "  ", "▀": "##", "█": "##"})
+_LOWER = str.maketrans({" ": "  ", "▄": "##", "▀": "  ", "█": "##"})
+"""From half blocks to a row of letters each."""
+
+
+def own_key(home: Path) -> bytes:
+    """Return the peer key of a home, making it when there is none yet. Raises CommandError."""
+    try:
+        if not (home / IDENTITY_FILE).exists():
+            KeyFile.open(home).close()
+        return read_identity(home)
+    except HomeError as error:
+        raise CommandError(str(error)) from None
+
+
+def key_qr(args: argparse.Namespace) -> int:
+    """Print the peer key as QR code, for another device to scan from this screen."""
+    from presence_tui.viewmodel.peer_key import qr_rows
+
+    rows = list(qr_rows(peer_key_text(own_key(home_of(args))), _QUIET_ZONE))
+    if args.invert:
+        rows = [row.translate(_INVERTED) for row in rows]
+    if args.ascii:
+        halves = ((row.translate(_UPPER), row.translate(_LOWER)) for row in rows)
+        rows = [half for pair in halves for half in pair]
+    colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    for row in rows:
+        output.data(f"{_WHITE_ON_BLACK}{row}{_RESET}" if colours else row)
+    return EXIT_DONE
+
+
+def key_export(args: argparse.Namespace) -> int:
+    """Print the key of this device with what people need to know to trust it."""
+    key = own_key(home_of(args))
+    name = safe_text(config_of(args).name or device_name(), limit=64)
+    output.data(_EXPORT.format(name=name, key=peer_key_text(key), short=short_id(key)))
+    return EXIT_DONE
+
+
+_EXPORT = """\
+presence-tui: the key of {name}
+
+    {key}
+    short id {short}
+
+This key says which device is mine; it is no secret. That it came to you as I sent it, a message
+alone cannot show. So when we talk or meet, compare the safety number with me: 60 digits, which
+this shows on your side and asks you about
+
+    presence-tui trust verify {key}
+
+and which I see when I do the same with your key. If they differ, somebody sits in between."""
 
 
 def mesh_new(args: argparse.Namespace) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from presence_core.codec.text import safe_block, safe_text
 from presence_core.schema import dumps, peers_to_json, time_to_json
 from presence_tui import output
+from presence_tui.matching import candidates, matching
 from presence_tui.session import broken, conclude, look, run, say_view, wanted_once
+from presence_tui.viewmodel.export import peers_csv
 from presence_tui.viewmodel.links import Link, links_of, measured_words, way_words
 from presence_tui.viewmodel.moments import ago
-from presence_tui.viewmodel.names import Names
-from presence_tui.viewmodel.rows import rtt_of
+from presence_tui.viewmodel.names import Names, shown_name
+from presence_tui.viewmodel.orders import rtt_of
+from presence_tui.viewmodel.search import understand
 from presence_tui.viewmodel.table import via_words
 from presence_tui.viewmodel.words import is_last_known
 
@@ -48,16 +49,19 @@ def show(args: argparse.Namespace) -> int:
 
 
 async def _peers(args: argparse.Namespace, stop: asyncio.Event) -> int:
+    problem = understand(args.filter).problem
+    if problem:
+        raise output.CommandError(f"--filter: {problem}", output.EXIT_USAGE)
     graph, met = await look(args, stop)
     chosen = [peer for peer in graph.remote_peers if _passes(peer, args)]
     chosen.sort(key=_SORTS[args.sort])
     if args.json:
         output.data(dumps(peers_to_json(graph, chosen), compact=args.compact))
     elif args.csv:
-        output.data(_csv(chosen))
+        output.data(peers_csv(chosen))
     else:
         moment = now()
-        output.data(_table([COLUMNS, *(_cells(peer, graph, moment) for peer in chosen)]))
+        output.data(output.table([COLUMNS, *(_cells(peer, graph, moment) for peer in chosen)]))
         if met and broken(graph) is None:
             say_view(graph)
     return conclude(graph, wanted_once(args), met=met)
@@ -69,6 +73,7 @@ def _passes(peer: Peer, args: argparse.Namespace) -> bool:
         and (not args.direct or peer.presence.direct)
         and (args.identity is None or str(peer.identity.status) == args.identity)
         and args.filter_name.lower() in peer.device_name.lower()
+        and understand(args.filter).fits(peer, shown_name(peer))
     )
 
 
@@ -114,87 +119,34 @@ def _state(peer: Peer, graph: PresenceGraph) -> str:
     return "last known" if remote and is_last_known(state, graph.view.state) else str(state)
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
-    from rich.cells import cell_len
-
-    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for number, row in enumerate(rows):
-        cells = row if number else tuple(cell.upper() for cell in row)
-        padded = (c + " " * (w - cell_len(c)) for c, w in zip(cells, widths, strict=True))
-        lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines)
-
-
-def _csv(chosen: list[Peer]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["peerKey", "deviceName", "state", "direct", "hops", "identity", "rttMs", "lastSeen", "via"]
-    )
-    for peer in chosen:
-        where = peer.presence
-        writer.writerow(
-            [
-                peer.peer_key,
-                _not_a_formula(safe_text(peer.device_name)),
-                where.state,
-                str(where.direct).lower(),
-                where.hops,
-                peer.identity.status,
-                rtt_of(peer),
-                time_to_json(where.last_seen),
-                " ".join(where.via),
-            ]
-        )
-    return text.getvalue().removesuffix("\n")
-
-
-def _not_a_formula(text: str) -> str:
-    """Keep a spreadsheet from running what a peer chose as its name."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
-
-
 async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:
     graph, met = await look(args, stop)
-    found = find(graph, args.peer)
-    if len(found) != 1:
-        if found:
-            output.say(f"{args.peer!r} fits {len(found)} peers: {_candidates(found)}")
-        else:
-            output.say(f"no peer {args.peer!r} is known in this mesh")
-            say_view(graph)
+    peer = found_one(graph, args.peer)
+    if peer is None:
         return output.EXIT_NO
     if args.json:
-        output.data(dumps(peers_to_json(graph, found), compact=args.compact))
+        output.data(dumps(peers_to_json(graph, [peer]), compact=args.compact))
     else:
-        output.data(_describe(found[0], graph))
+        output.data(_describe(peer, graph))
     return output.EXIT_DONE if met else conclude(graph, wanted_once(args), met=False)
 
 
-def _candidates(found: list[Peer]) -> str:
-    shown = ", ".join(
-        f"{peer.peer_key[:16]} ({safe_text(peer.device_name, limit=32)})" for peer in found[:5]
-    )
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    return f"{shown}{more}; give more of the key"
+def found_one(graph: PresenceGraph, text: str) -> Peer | None:
+    """Return the peer that a text means; None, and say why, when it is nobody or several."""
+    found = find(graph, text)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        output.say(f"{text!r} fits {len(found)} peers: {candidates(found)}")
+    else:
+        output.say(f"no peer {text!r} is known in this mesh")
+        say_view(graph)
+    return None
 
 
 def find(graph: PresenceGraph, text: str) -> list[Peer]:
     """Find peers by key, beginning of the key, short id, or exact name; the first that fits."""
-    everybody = (graph.local_peer, *graph.remote_peers)
-    lower = text.removesuffix("…").lower()  # as the table shows it
-    tests: tuple[Callable[[Peer], bool], ...] = (
-        lambda p: p.peer_key == lower,
-        lambda p: len(lower) >= 4 and p.peer_key.startswith(lower),
-        lambda p: p.short_id == lower,
-        lambda p: p.device_name == text,
-    )
-    for fits in tests:
-        found = [peer for peer in everybody if fits(peer)]
-        if found:
-            return found
-    return []
+    return matching((graph.local_peer, *graph.remote_peers), text)
 
 
 def _describe(peer: Peer, graph: PresenceGraph) -> str:
@@ -214,6 +166,7 @@ def _describe(peer: Peer, graph: PresenceGraph) -> str:
         ("first seen", time_to_json(where.first_seen) or "-"),
         ("last seen", time_to_json(where.last_seen) or "-"),
         ("trust", str(peer.trust)),
+        *([("warning", safe_text(peer.key_warning))] if peer.key_warning is not None else []),
         ("identity", f"{identity.status}: {safe_text(identity.reason)}"),
     ]
     if identity.issuer is not None:

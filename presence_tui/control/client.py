@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from presence_core.engine.observers import Observer
-    from presence_core.model import PresenceGraph
+    from presence_core.model import PresenceGraph, Trust
 
 
 class ControlError(Exception):
@@ -99,6 +99,14 @@ class RemoteSource:
     async def set_peer_metadata_json(self, text: str) -> None:
         """Publish other metadata of the engine's peer. Raises ControlError."""
         await self._ask("set_peer_metadata_json", text)
+
+    async def set_trust(self, peer_key: str, trust: Trust) -> None:
+        """Verify or block a peer key. Raises ControlError."""
+        await self._ask("set_trust", peer_key, str(trust))
+
+    async def forget(self, peer_key: str) -> None:
+        """Treat a peer key as one that was never met. Raises ControlError."""
+        await self._ask("forget", peer_key)
 
     async def release(self) -> None:
         """Take nothing more from the engine."""

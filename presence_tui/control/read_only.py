@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from presence_core.model import PresenceGraph
+    from presence_core.model import PresenceGraph, Trust
     from presence_tui.source import PresenceSource, Watching
 
 
@@ -36,5 +36,13 @@ class ReadOnlySource:
         return self._source.observe(callback, interval=interval)
 
     async def set_peer_metadata_json(self, text: str) -> None:  # noqa: ARG002  refused unread
+        """Refuse."""
+        raise ReadOnlyError
+
+    async def set_trust(self, peer_key: str, trust: Trust) -> None:  # noqa: ARG002  as above
+        """Refuse."""
+        raise ReadOnlyError
+
+    async def forget(self, peer_key: str) -> None:  # noqa: ARG002  as above
         """Refuse."""
         raise ReadOnlyError

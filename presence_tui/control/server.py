@@ -7,6 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
+from presence_core.model import Trust
 from presence_tui.control.read_only import ReadOnlySource
 from presence_tui.control.wire import CONTROL_SCHEMA, MAX_REQUEST, GraphParts, decode, encode
 
@@ -114,6 +115,10 @@ class _Visit:
             match what, given:
                 case "set_peer_metadata_json", [text]:
                     await self._source.set_peer_metadata_json(text)
+                case "set_trust", [peer_key, trust]:
+                    await self._source.set_trust(peer_key, Trust(trust))
+                case "forget", [peer_key]:
+                    await self._source.forget(peer_key)
                 case _:
                     return f"this version cannot do {what!r:.40}"
         except Exception as error:  # noqa: BLE001  whatever it is, whoever asked is told

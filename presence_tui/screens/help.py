@@ -8,35 +8,35 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from presence_tui.viewmodel.help import help_page
-from presence_tui.widgets.sheet import Sheet
+from presence_tui.widgets.sheet import Reader
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from textual.app import ComposeResult
 
 
-class HelpSheet(Sheet, can_focus=True):
-    """The text of the help; arrow keys scroll it."""
-
-    @property
-    def text_width(self) -> int:
-        """Columns that a row may fill: one stays free before the scroll bar."""
-        return super().text_width - 1
-
-
 class HelpScreen(ModalScreen[None]):
-    """Shows the help over the main screen; any of the usual keys closes it."""
+    """Shows the help over the main screen; any of the usual keys closes it.
+
+    ``keys``: from the names of bindings to the keys that the person gave them.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q,enter,f1", "dismiss", "Close", id="help.close"),
     ]
 
+    def __init__(self, keys: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self._keys = keys or {}
+
     def compose(self) -> ComposeResult:
         """Lay out the one page."""
-        sheet = HelpSheet(help_page(), id="help")
+        sheet = Reader(help_page(self._keys), id="help")
         sheet.border_title = "Help"
         sheet.border_subtitle = "esc closes"
         yield sheet
 
     def on_mount(self) -> None:
         """Let the arrow keys scroll at once."""
-        self.query_one(HelpSheet).focus()
+        self.query_one(Reader).focus()

@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
-from textual.screen import Screen
-from textual.widgets import Input
 
-from presence_tui.viewmodel.rows import SORTS, Show
+from presence_tui.screens.table_commands import TableCommands
+from presence_tui.screens.trust import decide
+from presence_tui.viewmodel.alarms import Alarms
+from presence_tui.viewmodel.rows import Show
 from presence_tui.viewmodel.table import asked_words
+from presence_tui.viewmodel.timeline import Only
 from presence_tui.widgets.bars import KeyHints, PaneBar
 from presence_tui.widgets.conditions import ConditionsPane
 from presence_tui.widgets.header_line import HeaderLine
 from presence_tui.widgets.identity import IdentityPane
 from presence_tui.widgets.links import LinksPane
 from presence_tui.widgets.local_peer import LocalPeerPane
+from presence_tui.widgets.mesh_graph import MeshGraphView
 from presence_tui.widgets.peer_key import PeerKeyPane
 from presence_tui.widgets.peer_table import PeerTable
 from presence_tui.widgets.search_line import SearchLine
+from presence_tui.widgets.timeline import TimelineView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +34,13 @@ if TYPE_CHECKING:
 
     from textual import events
     from textual.app import ComposeResult
+    from textual.notifications import SeverityLevel
     from textual.widget import Widget
 
-    from presence_core.model import PresenceGraph
+    from presence_core.model import Peer, PresenceGraph
     from presence_tui.source import PresenceSource
+    from presence_tui.viewmodel.timeline import Topic
+    from presence_tui.viewmodel.trust import Decision
 
 PANES = (
     ("peers", "Peers"),
@@ -42,18 +49,22 @@ PANES = (
     ("local", "This device"),
     ("conditions", "Conditions"),
     ("links", "Links"),
+    ("graph", "Graph"),
+    ("timeline", "Timeline"),
 )
+BELOW = ("graph", "timeline")
+"""Panes that take the place of the side, under the table, where there is no room for all."""
 
 
-class MainScreen(Screen[None]):
+ALARM_SECONDS = 0.5
+"""So often it is looked whether something must be told in a toast."""
+
+
+class MainScreen(TableCommands):
     """Who is here, over which links, who they are, and how good the view is."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-medium"), (170, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "Search", key_display="/", id="table.search"),
-        Binding("f", "filter", "Filter", id="table.filter"),
-        Binding("s", "sort", "Sort", id="table.sort"),
-        Binding("S", "reverse", "Reverse", show=False, id="table.reverse"),
         *(
             Binding(str(number), f"pane('{pane}')", title, show=False, id=f"pane.{pane}")
             for number, (pane, title) in enumerate(PANES, 1)
@@ -63,29 +74,33 @@ class MainScreen(Screen[None]):
     ]
 
     def __init__(
-        self, source: PresenceSource, *, clock: Callable[[], datetime], draft: Path | None
+        self,
+        source: PresenceSource,
+        *,
+        clock: Callable[[], datetime],
+        draft: Path | None,
+        layout_file: Path | None,
     ) -> None:
-        super().__init__()
+        super().__init__(clock=clock, layout_file=layout_file)
         self._source = source
-        self._clock = clock
         self._draft = draft
         self._graph = source.graph
         self._active = "peers"
         self._side = "identity"
+        self._below: str | None = None
+        self._alarms = Alarms()
         self._zoomed = False
         self._ready = False
 
     def compose(self) -> ComposeResult:
-        """Lay the panes out; which of them are shown follows from the width.
-
-        The mesh graph and the timeline of changes get frames of their own in ``main-column``,
-        under the table, and a number each in :data:`PANES`.
-        """
+        """Lay the panes out; which of them are shown follows from the width."""
         yield HeaderLine(clock=self._clock, id="header")
         yield PaneBar(PANES, id="panes")
         with Horizontal(id="body"):
             with Vertical(id="main-column"):
                 yield _frame("peers", PeerTable(now=self._clock, id="peers"))
+                yield _frame("graph", MeshGraphView(id="graph"))
+                yield _frame("timeline", TimelineView(clock=self._clock, id="timeline"))
             with Vertical(id="side-a", classes="side-column"):
                 yield _frame("identity", IdentityPane(clock=self._clock, id="identity"))
                 yield _frame("links", LinksPane(clock=self._clock, id="links"))
@@ -99,18 +114,33 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show what there is already."""
         self._ready = True
+        self.show_ascii(only=bool(getattr(self.app, "ascii_only", False)))
         self._arrange()
         self.show(self._graph)
         self.table.focus()
+        self.take_layout()
+        self.set_interval(ALARM_SECONDS, self._sound_alarms)
 
     def on_resize(self) -> None:
         """Choose the panes for the new width."""
         self.call_after_refresh(self._arrange)
 
     @property
-    def table(self) -> PeerTable:
-        """The remote peer table."""
-        return self.query_one(PeerTable)
+    def graph(self) -> PresenceGraph:
+        """The graph that is shown."""
+        return self._graph
+
+    @property
+    def key_pane(self) -> PeerKeyPane:
+        """The key pane, which shows the selected peer also when it is not on the screen."""
+        pane = self.query_one(PeerKeyPane)
+        pane.show(self._graph, self.table.selected)
+        return pane
+
+    def show_ascii(self, *, only: bool) -> None:
+        """Draw what has a better form of its own for ASCII than character by character."""
+        self.query_one(MeshGraphView).ascii_only = only
+        self.query_one(PeerKeyPane).forget_page()
 
     # -- data comes down
 
@@ -121,7 +151,10 @@ class MainScreen(Screen[None]):
             return  # on_mount shows it
         table = self.table
         table.show(graph)
-        self.query_one(HeaderLine).show(graph, table.tally)
+        tally = table.tally
+        self.query_one(HeaderLine).show(graph, tally)
+        events = self.query_one(TimelineView).take(graph, tally.online)
+        self._alarms.hear(events, graph, self._clock())
         self._show_panes()
         self._show_notes()
 
@@ -133,6 +166,8 @@ class MainScreen(Screen[None]):
             self.query_one(PeerKeyPane),
             self.query_one(ConditionsPane),
             self.query_one(LinksPane),
+            self.query_one(MeshGraphView),
+            self.query_one(TimelineView),
         ):
             if pane.parent is not None and pane.parent.display:
                 pane.show(self._graph, selected)
@@ -159,6 +194,38 @@ class MainScreen(Screen[None]):
         event.stop()
         self._show_panes()
 
+    @on(MeshGraphView.Chosen)
+    def _chosen_in_graph(self, event: MeshGraphView.Chosen) -> None:
+        event.stop()
+        self._select(event.peer_key)
+
+    @on(TimelineView.Jumped)
+    def _jumped_from_timeline(self, event: TimelineView.Jumped) -> None:
+        event.stop()
+        self._select(event.peer_key)
+        self.action_pane("peers")
+
+    def timeline_of(self, topic: Topic | None) -> None:
+        """Show what happened of a topic; None: all of it."""
+        self.query_one(TimelineView).show_only(Only(topic))
+        self.action_pane("timeline")
+
+    def _select(self, peer_key: str) -> None:
+        """Select a peer, whatever the table shows."""
+        if peer_key not in {peer.peer_key for peer in self.table.peers}:
+            self._show_everybody()
+        self.table.select(peer_key)
+
+    def _sound_alarms(self) -> None:
+        for alarm in self._alarms.due(self._clock()):
+            severity: SeverityLevel = "error" if alarm.severe else "warning"
+            self.app.notify(alarm.words, severity=severity, markup=False)
+
+    @on(MeshGraphView.Opened)
+    def _opened_in_graph(self, event: MeshGraphView.Opened) -> None:
+        event.stop()
+        self.table.action_open()
+
     # -- which panes are shown
 
     def _arrange(self) -> None:
@@ -170,7 +237,7 @@ class MainScreen(Screen[None]):
             elif wide:
                 frame.display = True
             else:
-                frame.display = pane in ("peers", self._side)
+                frame.display = pane in ("peers", self._below or self._side)
         self.set_class(self._zoomed, "-zoomed")
         for column in ("#main-column", "#side-a", "#side-b"):
             container = self.query_one(column)
@@ -182,11 +249,16 @@ class MainScreen(Screen[None]):
     def action_pane(self, pane: str) -> None:
         """Show a pane and give it the keyboard."""
         self._activate(pane)
-        self.query_one("#metadata-text" if pane == "local" else f"#{pane}").focus()
+        if pane == "local":
+            self.query_one(LocalPeerPane).editor.focus_text()
+        else:
+            self.query_one(f"#{pane}").focus()
 
     def _activate(self, pane: str) -> None:
         self._active = pane
         if pane != "peers":
+            self._below = pane if pane in BELOW else None
+        if pane not in ("peers", *BELOW):
             self._side = pane
         self._arrange()
 
@@ -226,66 +298,33 @@ class MainScreen(Screen[None]):
         search = self.query_one(SearchLine)
         if search.open:
             search.value = ""
-            self._close_search()
+            self.close_search()
         elif self._zoomed:
             self.action_zoom()
         elif self._active != "peers" or self.focused is not self.table:
             self.action_pane("peers")
         elif self.table.asked.narrows:
-            search.value = ""
-            self.table.ask(replace(self.table.asked, search="", show=Show.ALL))
+            self._show_everybody()
 
-    # -- what the table shows
-
-    def action_search(self) -> None:
-        """Open the search line."""
-        if self._active != "peers":
-            self.action_pane("peers")
-        search = self.query_one(SearchLine)
-        search.add_class("-open")
-        search.focus()
-
-    def _close_search(self) -> None:
-        self.query_one(SearchLine).remove_class("-open")
-        self.table.focus()
-
-    @on(Input.Changed, "#search")
-    def _search_changed(self, event: Input.Changed) -> None:
-        event.stop()
-        self.table.ask(replace(self.table.asked, search=event.value))
-
-    @on(Input.Submitted, "#search")
-    def _search_done(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._close_search()
-
-    @on(SearchLine.Moved)
-    def _search_moves(self, event: SearchLine.Moved) -> None:
-        event.stop()
-        self.table.action_move(event.rows)
-
-    def action_filter(self) -> None:
-        """Show all peers, those online, the direct ones, or the missing ones."""
-        self.set_show(self.table.asked.show.next())
-
-    def set_show(self, show: Show) -> None:
-        """Show these peers only."""
-        self.table.ask(replace(self.table.asked, show=show))
-
-    def action_sort(self) -> None:
-        """Sort by the next column."""
-        place = SORTS.index(self.table.asked.sort)
-        self.sort_by(SORTS[(place + 1) % len(SORTS)])
-
-    def sort_by(self, column: str) -> None:
-        """Sort by a column; by the same one again: the other way round."""
-        self.table.ask(self.table.asked.sorted_by(column))
-
-    def action_reverse(self) -> None:
-        """Turn the order round."""
-        self.sort_by(self.table.asked.sort)
+    def _show_everybody(self) -> None:
+        self.query_one(SearchLine).value = ""
+        self.table.ask(replace(self.table.asked, search="", show=Show.ALL))
 
     # -- commands go up
+
+    def decide(self, decision: Decision, peer: Peer | None = None) -> None:
+        """Ask about the key of a peer (the selected one unless given), and do as answered."""
+        about = peer if peer is not None else self.table.selected
+        self._decide(decision, about)
+
+    @on(PeerKeyPane.DecisionWanted)
+    def _decision_wanted(self, event: PeerKeyPane.DecisionWanted) -> None:
+        event.stop()
+        self._decide(event.decision, event.peer)
+
+    @work(exclusive=True, group="trust", exit_on_error=False)
+    async def _decide(self, decision: Decision, peer: Peer | None) -> None:
+        await decide(self, self._source, decision, peer)
 
     @on(LocalPeerPane.SaveRequested)
     def _save_requested(self, event: LocalPeerPane.SaveRequested) -> None:

@@ -24,6 +24,7 @@ _NAMES = {
     "gossip": "what neighbours send",
     "clock": "clock",
     "home": "files",
+    "trust": "trusted keys",
 }
 _MOST = 800
 _ORDER = (
@@ -52,9 +53,14 @@ def conditions_page(graph: PresenceGraph, now: datetime) -> Page:
     return tuple(lines)
 
 
+def source_name(source: str) -> str:
+    """Return what a source of conditions is called on the screen."""
+    return _NAMES.get(source, safe_text(source))
+
+
 def _condition(condition: Condition, now: datetime, names: Names) -> list[Line]:
     words = condition_words(condition.state)
-    name = _NAMES.get(condition.source, safe_text(condition.source))
+    name = source_name(condition.source)
     troubled = condition.state in (ConditionState.WARNING, ConditionState.FAILED)
     since = Span(f"  since {stamp(condition.since, now)}", Tone.DIM) if troubled else Span("")
     lines = [line(Span(words.text.ljust(11), words.tone), Span(name), since, hang=11)]

@@ -88,6 +88,9 @@ def _counts(graph: PresenceGraph, tally: Tally) -> list[Span]:
             Span(unbroken(f"{tally.online:,} online")),
             Span(unbroken(f"{tally.verified:,} verified")),
         ]
+    if tally.warned:
+        noun = "warning" if tally.warned == 1 else "warnings"
+        counts.append(Span(unbroken(f"! {tally.warned:,} {noun}"), Tone.WARNING))
     if tally.lost and not blind:
         counts.append(Span(unbroken(f"✗ {tally.lost:,} lost"), Tone.BAD))
     if tally.left:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from presence_core.codec.text import safe_text
 from presence_core.model import IdentityStatus, PresenceState, ViewState
 from presence_tui.viewmodel.identity import status_words
 from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, heading, line
+from presence_tui.viewmodel.trust import BLOCKED, DECISIONS
 from presence_tui.viewmodel.words import LAST_KNOWN, LINKS, view_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Everywhere",
         (
-            ("1 2 3 4 5 6", "peers, identity, key, this device, conditions, links"),
+            ("1 2 3 4", "peers, identity, key, this device"),
+            ("5 6 7 8", "conditions, links, graph, timeline"),
             ("tab shift+tab", "next pane, pane before"),
             ("z", "this pane over the whole screen, or back"),
             ("esc", "one step back: to the table, to all peers"),
             ("ctrl+p", "every command, by name"),
-            ("t", "light or dark"),
+            ("t", "the next theme: dark, light, high-contrast, monochrome"),
             ("? f1", "this help; f1 also while you type"),
             ("q ctrl+q", "quit; ctrl+q also while you type"),
         ),
@@ -31,16 +40,52 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("/", "search; enter keeps it, esc clears it"),
             ("f", "all, online, direct, or missing peers only"),
             ("s S", "sort by the next column (or click one); other way round"),
+            ("c", "columns, also of metadata; sort by several, group"),
+            ("p", "keep this peer on top, or no longer"),
+            ("e y", "shown peers into a CSV file; copy this peer as JSON"),
+        ),
+    ),
+    (
+        "Columns",
+        (
+            ("space enter", "show a column or leave it out"),
+            ("J shift+down", "further down: to the right in the table"),
+            ("K shift+up", "further up"),
+            ("→ + ← -", "wider, narrower"),
+            ("s a", "sort by it; then by it (or shift+click its title)"),
+            ("g", "keep rows together by it"),
+            ("x", "the usual columns and order"),
+            ("esc q c", "done"),
         ),
     ),
     (
         "What a search understands",
         (
             ("pump", "in names, keys, and what peers say of themselves"),
-            ("state:lost", "facts; also link:lan identity:verified trust:seen"),
-            ("hops:>1", "how far away: also hops:2 hops:<=3; direct for neighbours"),
-            ("role:medic", "a key and a value of the metadata"),
-            ("!role:medic", "everybody else; all words must fit"),
+            ("state:lost", "facts; also type:ble identity:expired|missing trust:blocked"),
+            ("name:pump", "also os: version: via: key: issuer: subject:"),
+            ("warning", "peers whose name or subject was met under another key"),
+            ("hops:>1", "numbers; also hops:2 hops:none rtt:<20; direct for neighbours"),
+            ("role=medic", "metadata; also deck.place=aft battery<50 note=*"),
+            ("!role=medic", "everybody else; all words must fit"),
+            ('"north bridge"', "words that stand together"),
+        ),
+    ),
+    (
+        "Graph",
+        (
+            ("← → ↑ ↓", "choose the nearest peer in that direction; so does a click"),
+            ("enter", "to the details of the peer; so does a double click"),
+            ("d", "neighbours only, or everybody"),
+        ),
+    ),
+    (
+        "Timeline",
+        (
+            ("f", "the next topic only: peers, identity, metadata, links, this device"),
+            ("o", "the peer of this event only, or everybody"),
+            ("space", "hold back what comes; again: show it"),
+            ("enter", "to the peer; so does a double click"),
         ),
     ),
     (
@@ -48,6 +93,11 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("c", "copy the full key"),
             ("r", "show or hide the QR code"),
+            *(
+                (key, f"{decision}: {DECISIONS[decision]}")
+                for key, decision in zip("vbu", DECISIONS, strict=True)
+            ),
+            ("y n", "answer what is asked before that; esc is no"),
         ),
     ),
     (
@@ -55,7 +105,20 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("ctrl+s", "publish the metadata"),
             ("ctrl+r", "return to what is published"),
-            ("ctrl+z", "undo"),
+            ("ctrl+z ctrl+y", "undo; make it again"),
+            ("f2", "as a form, one line a key; again: as JSON"),
+            ("f3", "show what saving changes for others, or hide it"),
+            ("f4", "edit the text in $VISUAL or $EDITOR"),
+        ),
+    ),
+    (
+        "This device, as a form",
+        (
+            ("enter", "another value; yes and no just change places"),
+            ("a n", "add a key; another name for it"),
+            ("y", "another type: text, number, yes/no, nothing"),
+            ("delete", "remove the key"),
+            ("m", "add team, role and location, where they are missing"),
         ),
     ),
 )
@@ -77,11 +140,18 @@ _VIEWS = {
     ViewState.BLIND: "no link at all: everything shown is the last known",
 }
 _WIDTH = 16
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def help_page() -> Page:
-    """Return the help."""
+def help_page(own_keys: Mapping[str, str] = _NONE) -> Page:
+    """Return the help; ``own_keys``: from the names of bindings to keys that are not the usual."""
     lines: list[Line] = []
+    if own_keys:
+        lines.append(heading("Your own keys (config.toml), in place of the usual ones"))
+        for name, key in sorted(own_keys.items()):
+            shown = Span(safe_text(key, limit=30).ljust(_WIDTH), Tone.KEY)
+            lines.append(_row(shown, safe_text(name, limit=40)))
+        lines.append(BLANK)
     for title, keys in KEYS:
         lines.append(heading(title))
         lines += [_row(Span(key.ljust(_WIDTH), Tone.KEY), what) for key, what in keys]
@@ -104,6 +174,16 @@ def help_page() -> Page:
         status_word = status_words(status)
         text = f"{status_word.symbol} {status_word.word}"
         lines.append(_row(Span(text.ljust(24), status_word.tone), status_word.meaning, 24))
+    lines += [
+        _row(
+            Span(BLOCKED.text.ljust(24), BLOCKED.tone), "at this device, whatever a token says", 24
+        ),
+        _row(
+            Span("! before a name".ljust(24), Tone.WARNING),
+            "key warning: met before under another key",
+            24,
+        ),
+    ]
     return tuple(lines)
 
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from presence_core.codec.text import safe_text
 from presence_core.model import IdentityStatus, MetadataState
-from presence_tui.viewmodel.moments import ago, span_words, stamp
+from presence_tui.viewmodel.moments import stamp
 from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, fact, heading, line, unbroken
 from presence_tui.viewmodel.tree import metadata_tree
+from presence_tui.viewmodel.trust import cautions, grouped
+from presence_tui.viewmodel.validity import validity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +41,7 @@ class StatusWords:
 
 _ASK_AGAIN = "ask its owner to log in to the identity service again"
 _COMMAND = unbroken("presence-tui identity login")
-_ISSUER_OPTION = unbroken("--issuer FILE")
+_ADD_ISSUER = unbroken("presence-tui issuer add FILE")
 _LOG_IN = f"log in again: {_COMMAND}"
 _BEWARE = "do not rely on who it says it is; ask its owner, and tell whoever runs the issuer"
 
@@ -86,7 +88,7 @@ _WORDS: dict[IdentityStatus, StatusWords] = {
         "unknown issuer",
         Tone.WARNING,
         "its token is signed by somebody whom this device does not know",
-        f"if you trust it, get its key file from a person and start with {_ISSUER_OPTION}",
+        f"if you trust it, get its key file from a person, then: {_ADD_ISSUER}",
     ),
     IdentityStatus.BAD_SIGNATURE: StatusWords(
         "✗",
@@ -244,6 +246,7 @@ def identity_page(peer: Peer, now: datetime, *, own: bool, where: Page = ()) -> 
     lines = [
         line(Span(name, Tone.STRONG), Span("  this device" if own else "", Tone.DIM)),
         *where,
+        *cautions(peer),
         line(Span(f"{words.symbol} {words.word}", words.tone), hang=2),
         line(words.meaning, indent=2),
     ]
@@ -263,40 +266,20 @@ def _claims(peer: Peer, now: datetime) -> Iterator[Line]:
     identity = peer.identity
     doubt = () if identity.status in _CLAIMS_PROVEN else (Span("  claimed, not proven", Tone.DIM),)
     told = False
-    for label, value in (("issuer", identity.issuer), ("subject", identity.subject)):
+    key_id = " ".join(grouped(identity.key_id, 4, 8)) if identity.key_id else None
+    for label, value in (
+        ("issuer", identity.issuer),
+        ("key id", key_id),
+        ("subject", identity.subject),
+    ):
         if value is not None:
             told = True
             yield fact(label, safe_text(value), *doubt, width=_LABEL)
-    if identity.not_before is not None:
+    for entry in validity(identity, now, _LABEL):
         told = True
-        yield fact("from", *_start(identity.not_before, now), width=_LABEL)
-    if identity.expires_at is not None:
-        told = True
-        verified = identity.status is IdentityStatus.VERIFIED
-        yield fact("until", *_end(identity.expires_at, now, verified=verified), width=_LABEL)
+        yield entry
     if told:
         yield BLANK
-
-
-def _note(words: str, tone: Tone) -> Span:
-    return Span(f"  {unbroken(words)}", tone)
-
-
-def _start(moment: datetime, now: datetime) -> tuple[Span, Span]:
-    if moment > now:
-        note = _note(f"in {span_words((moment - now).total_seconds())}", Tone.WARNING)
-    else:
-        note = _note(ago(moment, now), Tone.DIM)
-    return Span(stamp(moment, now)), note
-
-
-def _end(moment: datetime, now: datetime, *, verified: bool) -> tuple[Span, Span]:
-    if moment > now:
-        tone = Tone.GOOD if verified else Tone.DIM
-        note = _note(f"{span_words((moment - now).total_seconds())} left", tone)
-    else:
-        note = _note(f"ran out {ago(moment, now)}", Tone.WARNING)
-    return Span(stamp(moment, now)), note
 
 
 def _issued(peer: Peer, now: datetime) -> Iterator[Line]:

@@ -11,6 +11,7 @@ from presence_tui.viewmodel.moments import ago, stamp
 from presence_tui.viewmodel.names import Names
 from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, heading, line, unbroken
 from presence_tui.viewmodel.table import rtt_words
+from presence_tui.viewmodel.trust import cautions
 from presence_tui.viewmodel.words import is_last_known, presence_words, type_signs
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def links_page(graph: PresenceGraph, peer: Peer, now: datetime) -> Page:
     name = Span(safe_text(peer.device_name) or "(no name)", Tone.STRONG)
     lines = [line(name, Span("  this device" if own else "", Tone.DIM))]
     if not own:
-        lines += [where_line(graph, peer), *_lost(graph, peer), *_seen(peer, now)]
+        lines += [*cautions(peer), where_line(graph, peer), *_lost(graph, peer), *_seen(peer, now)]
     lines.append(BLANK)
     links = links_of(graph, peer)
     if own:

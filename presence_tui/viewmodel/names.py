@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from presence_core.codec.text import safe_text
-from presence_tui.viewmodel.rows import shown_name
 
 if TYPE_CHECKING:
     from presence_core.model import Peer, PresenceGraph
 
 _CUT = re.compile(r"\b(pk1[0-9a-z]{9})…(?! \()")
 """A peer key as the engine puts it into what it says, where it does not give the name itself."""
+
+
+@lru_cache(maxsize=32_768)
+def _safe_name(name: str) -> str:
+    return safe_text(name, limit=64)
+
+
+def shown_name(peer: Peer) -> str:
+    """Return the name of a peer as it may be shown; empty when it has none."""
+    return _safe_name(peer.device_name)
 
 
 class Names:

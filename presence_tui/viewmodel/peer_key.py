@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 import segno
 
 from presence_core.codec.text import safe_text
-from presence_core.identity.keys import KeyFormatError, parse_peer_key, safety_number
-from presence_core.model import Peer, Trust
 from presence_tui.viewmodel.moments import ago, stamp
 from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, fact, heading, line, unbroken
+from presence_tui.viewmodel.trust import cautions, grouped, safety_rows, trust_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from presence_core.model import Peer
+
 QR_COLUMNS = 33
+QR_BLANK_COLUMNS = 2 * QR_COLUMNS
 """The narrowest width for the QR code of a peer key: 29 modules and two of quiet zone a side."""
 
 _QUIET_ZONE = 4
@@ -26,38 +28,20 @@ _QUIET_ZONE = 4
 
 _LABEL = 12
 
-_TRUST: dict[Trust, tuple[str, Tone, str]] = {
-    Trust.UNKNOWN: ("unknown", Tone.WARNING, "this key has not been met before on this device"),
-    Trust.SEEN: (
-        "seen",
-        Tone.PLAIN,
-        "met before under this same key, but nobody here has compared it with its owner",
-    ),
-    Trust.VERIFIED: (
-        "verified",
-        Tone.GOOD,
-        "somebody at this device compared the safety number with its owner: the key is theirs",
-    ),
-    Trust.BLOCKED: (
-        "blocked",
-        Tone.BAD,
-        "blocked at this device: no link to this key is dialled or let in",
-    ),
-}
-
-
-def trust_words(trust: Trust) -> tuple[str, Tone, str]:
-    """Return the word for a trust state, its tone, and what it means."""
-    return _TRUST[trust]
-
 
 def key_page(
-    local: Peer, peer: Peer, now: datetime, *, qr_width: int | None = None, hint: str = ""
+    local: Peer,
+    peer: Peer,
+    now: datetime,
+    *,
+    qr_width: int | None = None,
+    blanks: bool = False,
+    hint: str = "",
 ) -> Page:
     """Return the page about ``peer``, seen from ``local`` (which may be the same peer).
 
     ``qr_width``: columns that the QR code may take, None for no QR code. ``hint``: said in
-    place of a code that is not shown.
+    place of a code that is not shown. ``blanks``: it is drawn without half blocks.
     """
     own = peer.peer_key == local.peer_key
     lines = [
@@ -65,6 +49,7 @@ def key_page(
             Span(safe_text(peer.device_name) or "(no name)", Tone.STRONG),
             Span("  this device" if own else "", Tone.DIM),
         ),
+        *cautions(peer),
         fact("short id", safe_text(peer.short_id), width=_LABEL),
         *_seen(peer, now, own=own),
         *_trust(peer, own=own),
@@ -75,16 +60,14 @@ def key_page(
         *_safety(local, peer, own=own),
     ]
     if qr_width is not None:
-        lines += [BLANK, heading("QR code of the peer key"), *qr_lines(peer.peer_key, qr_width)]
+        lines += [
+            BLANK,
+            heading("QR code of the peer key"),
+            *qr_lines(peer.peer_key, qr_width, blanks=blanks),
+        ]
     elif hint:
         lines += [BLANK, line(Span(hint, Tone.DIM))]
     return tuple(lines)
-
-
-def grouped(text: str, size: int, per_row: int) -> list[str]:
-    """Return a text in groups of ``size`` characters, ``per_row`` groups to a row."""
-    groups = [text[at : at + size] for at in range(0, len(text), size)]
-    return [" ".join(groups[at : at + per_row]) for at in range(0, len(groups), per_row)]
 
 
 def key_lines(peer_key: str) -> Iterator[Line]:
@@ -93,27 +76,11 @@ def key_lines(peer_key: str) -> Iterator[Line]:
         yield line(row, indent=2)
 
 
-@lru_cache(maxsize=64)
-def safety_rows(own_key: str, peer_key: str) -> tuple[str, ...]:
-    """Return the safety number of two keys as three rows of four groups of five digits.
-
-    Empty when one of them is no peer key. The same for both ends.
-    """
-    try:
-        number = safety_number(parse_peer_key(own_key), parse_peer_key(peer_key))
-    except KeyFormatError:
-        return ()
-    digits = "".join(char for char in number if char.isdigit())
-    return tuple(grouped(digits, 5, 4))
-
-
 @lru_cache(maxsize=16)
-def qr_rows(text: str, quiet_zone: int) -> tuple[str, ...]:
-    """Return a QR code in half blocks, two modules to a row.
+def _light(text: str, quiet_zone: int) -> tuple[tuple[bool, ...], ...]:
+    """Return which modules of a QR code are light, with those around it; an even number of rows.
 
-    A block is a *light* module: drawn white on black it is dark on light, whatever the
-    terminal's own colours are. The text is taken in upper case, which makes the code smaller
-    and is the same bech32m value.
+    The text is taken in upper case, which makes the code smaller and is the same bech32m value.
     """
     matrix = segno.make(text.upper(), error="l", boost_error=True, micro=False).matrix
     side = len(matrix) + 2 * quiet_zone
@@ -121,18 +88,38 @@ def qr_rows(text: str, quiet_zone: int) -> tuple[str, ...]:
     for y, row in enumerate(matrix):
         for x, module in enumerate(row):
             light[y + quiet_zone][x + quiet_zone] = not module & 1
+    return tuple(map(tuple, light))
+
+
+def qr_rows(text: str, quiet_zone: int) -> tuple[str, ...]:
+    """Return a QR code in half blocks, two modules to a row.
+
+    A block is a *light* module: drawn white on black it is dark on light, whatever the
+    terminal's own colours are.
+    """
+    light = _light(text, quiet_zone)
     return tuple(
         "".join(" ▄▀█"[2 * upper + lower] for upper, lower in zip(*pair, strict=True))
         for pair in zip(light[::2], light[1::2], strict=True)
     )
 
 
-def qr_lines(peer_key: str, width: int) -> Iterator[Line]:
-    """Yield the QR code of a peer key, or why there is none in so few columns."""
-    if width < QR_COLUMNS:
-        yield line(Span(f"needs {QR_COLUMNS} columns: make this pane wider", Tone.WARNING))
+def qr_lines(peer_key: str, width: int, *, blanks: bool = False) -> Iterator[Line]:
+    """Yield the QR code of a peer key, or why there is none in so few columns.
+
+    ``blanks``: without half blocks, two cells to a module, for terminals that know ASCII only.
+    """
+    least = QR_BLANK_COLUMNS if blanks else QR_COLUMNS
+    if width < least:
+        yield line(Span(f"needs {least} columns: make this pane wider", Tone.WARNING))
         return
-    margin = _QUIET_ZONE if width >= QR_COLUMNS + 4 else _QUIET_ZONE - 2
+    margin = _QUIET_ZONE if width >= least + (8 if blanks else 4) else _QUIET_ZONE - 2
+    if blanks:
+        for modules in _light(peer_key, margin):
+            groups = ((light, 2 * len([*cells])) for light, cells in groupby(modules))
+            spans = (Span(" " * n, Tone.QR_LIGHT if light else Tone.QR) for light, n in groups)
+            yield Line(tuple(spans), fixed=True)
+        return
     for row in qr_rows(peer_key, margin):
         yield Line(tuple(_qr_spans(row)), fixed=True)
 

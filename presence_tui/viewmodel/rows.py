@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import lru_cache
-from itertools import compress
+from itertools import compress, groupby
 from operator import attrgetter, is_not
 from typing import TYPE_CHECKING, Any
 
-from presence_core.codec.text import safe_text
-from presence_core.model import IdentityStatus, Peer, PresenceState
+from presence_core.model import Peer, PresenceState
+from presence_tui.viewmodel.names import shown_name
+from presence_tui.viewmodel.orders import Down, group_words, source_of, value_of
 from presence_tui.viewmodel.search import Search, search_text, understand
 from presence_tui.viewmodel.tally import Tallies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
-
-SORTS = ("name", "presence", "hops", "identity", "rtt", "changed", "key")
 
 
 class Show(StrEnum):
@@ -43,15 +41,23 @@ class Show(StrEnum):
 class Query:
     """What the person wants to see.
 
-    Each word of ``search`` must occur in what is known of a peer: its name and keys, or facts
-    like ``state:lost``, ``hops:>1``, ``identity:verified``, ``link:bluetooth``, ``role:medic``
-    (its own metadata); a word after ``!`` must not.
+    ``search`` is in the language of :mod:`presence_tui.viewmodel.search`. ``then``: further columns
+    to sort by, each with whether it is turned round. ``group``: the column whose values keep rows
+    together, whatever else they are sorted by. ``pinned``: keys of peers that come first, always.
     """
 
     sort: str = "name"
     reverse: bool = False
     search: str = ""
     show: Show = Show.ALL
+    then: tuple[tuple[str, bool], ...] = ()
+    group: str = ""
+    pinned: frozenset[str] = frozenset()
+
+    @property
+    def orders(self) -> tuple[tuple[str, bool], ...]:
+        """The columns to sort by, each with whether it is turned round."""
+        return ((self.sort, self.reverse), *self.then)
 
     @property
     def narrows(self) -> bool:
@@ -62,7 +68,16 @@ class Query:
         """Return the query sorted by a column; by the same column again: the other way round."""
         if sort == self.sort:
             return replace(self, reverse=not self.reverse)
-        return replace(self, sort=sort, reverse=False)
+        return replace(self, sort=sort, reverse=False, then=())
+
+    def also_sorted_by(self, sort: str) -> Query:
+        """Return the query sorted by one more column; by one of them again: the other way round."""
+        if sort == self.sort:
+            return replace(self, reverse=not self.reverse)
+        if sort in dict(self.then):
+            then = tuple((key, down != (key == sort)) for key, down in self.then)
+            return replace(self, then=then)
+        return replace(self, then=(*self.then, (sort, False)))
 
 
 class Row:
@@ -85,21 +100,29 @@ class Row:
         self.text: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class GroupTitle:
+    """The line above rows that are kept together."""
+
+    words: str
+    count: int
+
+
 class Rows:
     """The rows of a table. Feed it with :meth:`take` and :meth:`ask`, then :meth:`arrange`.
 
-    ``shown``: the rows of the table, in order. ``held``: whether they are in another order than
-    they would be, because somebody is reading. ``stale``: whether other rows are to be shown.
-    ``tallies``: all peers, counted.
+    ``shown``: the rows of the table, in order; ``lines``: the same with the titles of groups.
+    ``held``: whether they are in another order than they would be, because somebody is reading.
+    ``stale``: whether other rows are to be shown. ``tallies``: all peers, counted.
     """
 
     def __init__(self) -> None:
         self.shown: list[Row] = []
+        self.lines: Sequence[Row | GroupTitle] = self.shown
         self.held = False
         self.query = Query()
         self.tallies = Tallies()
-        self._value = _VALUES[self.query.sort]
-        self._source = _SOURCES.get(self.query.sort)
+        self._follow(self.query)
         self._search = Search()
         self._narrows = False
         self._by_key: dict[str, Row] = {}
@@ -119,8 +142,18 @@ class Rows:
         return self._by_key.get(peer_key)
 
     def position(self, row: Row | None) -> int | None:
-        """Return where a row is shown."""
-        return self.shown.index(row) if row is not None and row.placed else None
+        """Return the line on which a row is shown."""
+        return self.lines.index(row) if row is not None and row.placed else None
+
+    def row_near(self, line: int, step: int = 1) -> Row | None:
+        """Return the row on a line; of a title, that after it (or before it, for a step of -1)."""
+        at = max(0, min(len(self.lines) - 1, line))
+        while 0 <= at < len(self.lines):
+            found = self.lines[at]
+            if isinstance(found, Row):
+                return found
+            at += step
+        return self.row_near(0) if step < 0 and self.shown else None
 
     def take(self, peers: Sequence[Peer], now: datetime) -> None:
         """Take the remote peers of a newer graph, sorted by key as graphs have them."""
@@ -160,13 +193,20 @@ class Rows:
         if query == self.query:
             return
         self.query = query
-        self._value = _VALUES[query.sort]
-        self._source = _SOURCES.get(query.sort)
+        self._follow(query)
         self._search = understand(query.search)
         self._narrows = query.narrows
         for row in self._by_key.values():
             self._place(row)
         self.stale = True
+
+    def _follow(self, query: Query) -> None:
+        group = ((query.group, False),) if query.group else ()
+        self._orders = [(value_of(key), down) for key, down in (*group, *query.orders)]
+        sources = [source_of(key) for key, _ in (*group, *query.orders)]
+        self._sources = [source for source in sources if source is not None]
+        self._many_sources = None in sources
+        self._simple = not (query.then or query.group or query.pinned)
 
     def arrange(self, *, hold: bool, keep: Row | None = None) -> bool:
         """Put what is shown in order; whether anything is in another place now.
@@ -191,7 +231,23 @@ class Rows:
             self.stale = self._late
         moved = rows != self.shown
         self.shown = rows
-        return moved
+        before, self.lines = self.lines, self._grouped(rows)
+        return moved or (self.lines is not rows and before != self.lines)
+
+    def _grouped(self, rows: list[Row]) -> Sequence[Row | GroupTitle]:
+        """Return rows with a title before each run that belongs together."""
+        group, pinned = self.query.group, self.query.pinned
+        if not group:
+            return rows
+        lines: list[Row | GroupTitle] = []
+
+        def words(row: Row) -> str:
+            return "pinned" if row.peer.peer_key in pinned else group_words(row.peer, group)
+
+        for title, members in groupby(rows, words):
+            run = list(members)
+            lines += [GroupTitle(title, len(run)), *run]
+        return lines
 
     def let_go(self, row: Row) -> None:
         """Take note that a row that :meth:`arrange` was told to keep need not be kept."""
@@ -212,7 +268,8 @@ class Rows:
     def _sorted(self, rows: Sequence[Row]) -> list[Row]:
         """Return rows in order (those that are in order nearly, fast); the unknown come last."""
         order = attrgetter("order")
-        known = sorted([row for row in rows if row.known], key=order, reverse=self.query.reverse)
+        turned = self.query.reverse and self._simple
+        known = sorted([row for row in rows if row.known], key=order, reverse=turned)
         if len(known) == len(rows):
             return known
         return known + sorted([row for row in rows if not row.known], key=order)
@@ -223,7 +280,7 @@ class Rows:
         self.tallies.change(old, peer)
         if _differs(old, peer):
             row.changed_at = now
-        if row.order and (self._source is None or self._source(old) is not self._source(peer)):
+        if row.order and (self._many_sources or self._moves(old, peer)):
             row.order = ()
             self._unplaced.append(row)
         if self._narrows:
@@ -232,11 +289,23 @@ class Rows:
                 row.fits = fits
                 self.stale = True
 
+    def _moves(self, old: Peer, peer: Peer) -> bool:
+        return any(source(old) is not source(peer) for source in self._sources)
+
     def _place(self, row: Row) -> None:
         """Work out where a row belongs."""
-        value = self._value(row)
-        row.known = value is not None
-        row.order = (value, row.peer.peer_key)
+        if self._simple:
+            value = self._orders[0][0](row)
+            row.known = value is not None
+            row.order = (value, row.peer.peer_key)
+        else:
+            values = [(value(row), down) for value, down in self._orders]
+            row.known = True
+            row.order = (
+                row.peer.peer_key not in self.query.pinned,
+                *((v is None, 0 if v is None else Down(v) if down else v) for v, down in values),
+                row.peer.peer_key,
+            )
         row.fits = not self._narrows or self._lets_through(row)
 
     def _lets_through(self, row: Row) -> bool:
@@ -248,49 +317,6 @@ class Rows:
         if row.text is None:
             row.text = search_text(row.peer, shown_name(row.peer))
         return row.text
-
-
-# -- order
-
-
-def rtt_of(peer: Peer) -> float | None:
-    """Return the shortest round trip of our links to a peer, in milliseconds."""
-    return min((c.rtt_ms for c in peer.connections if c.rtt_ms is not None), default=None)
-
-
-_PRESENCE_ORDER = {PresenceState.ONLINE: 0, PresenceState.LOST: 1, PresenceState.LEFT: 2}
-_IDENTITY_ORDER = {status: -number for number, status in enumerate(IdentityStatus)}
-"""The nearer to verified the earlier: what failed late in the check is better known."""
-
-_VALUES: dict[str, Callable[[Row], Any]] = {
-    "name": lambda row: shown_name(row.peer).casefold() or None,
-    "key": lambda row: row.peer.short_id,
-    "presence": lambda row: _PRESENCE_ORDER[row.peer.presence.state],
-    "hops": lambda row: row.peer.presence.hops,
-    "identity": lambda row: _IDENTITY_ORDER[row.peer.identity.status],
-    "rtt": lambda row: rtt_of(row.peer),
-    "changed": lambda row: -row.changed_at.timestamp(),
-}
-
-_SOURCES: dict[str, Callable[[Peer], object]] = {
-    "name": attrgetter("device_name"),
-    "key": attrgetter("short_id"),
-    "presence": attrgetter("presence"),
-    "hops": attrgetter("presence"),
-    "identity": attrgetter("identity"),
-    "rtt": attrgetter("connections"),
-}
-"""The part of a peer that a value comes from: the same object, the same value."""
-
-
-@lru_cache(maxsize=32_768)
-def _safe_name(name: str) -> str:
-    return safe_text(name, limit=64)
-
-
-def shown_name(peer: Peer) -> str:
-    """Return the name of a peer as it may be shown; empty when it has none."""
-    return _safe_name(peer.device_name)
 
 
 # -- which
@@ -320,6 +346,7 @@ def _differs(old: Peer, new: Peer) -> bool:
         or old.peer_metadata_state is not new.peer_metadata_state
         or (old.identity is not new.identity and old.identity.status is not new.identity.status)
         or old.trust is not new.trust
+        or old.key_warning != new.key_warning
         or (old.connections is not new.connections and _links(old) != _links(new))
     )
 

@@ -2,95 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 
 from presence_core.codec.text import safe_text
-from presence_core.model import ViewState
+from presence_core.model import Trust
+from presence_tui.viewmodel.columns import GAP, Column
 from presence_tui.viewmodel.identity import status_words
+from presence_tui.viewmodel.metadata import metadata_value, metadata_words
 from presence_tui.viewmodel.moments import span_words
+from presence_tui.viewmodel.names import shown_name
+from presence_tui.viewmodel.orders import rtt_of
 from presence_tui.viewmodel.page import Span, Tone
-from presence_tui.viewmodel.rows import Show, rtt_of, shown_name
-from presence_tui.viewmodel.words import LINKS_WIDTH, UNSURE, link_words, presence_words
+from presence_tui.viewmodel.rows import Show
+from presence_tui.viewmodel.search import understand
+from presence_tui.viewmodel.trust import BLOCKED, trust_words
+from presence_tui.viewmodel.words import link_words, presence_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from presence_core.model import Peer
+    from presence_core.model import Peer, PresenceGraph, ViewState
     from presence_tui.viewmodel.rows import Query, Row
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column: its key (also that of sorting), its title, its width in cells."""
-
-    key: str
-    title: str
-    width: int
-    right: bool = False
-
-
-_NAME = Column("name", "NAME", 14)
-_PRESENCE = Column("presence", "PRESENCE", 8)
-_LAST_KNOWN_WIDTH = 12
-_RTT = Column("rtt", "RTT", 7, right=True)
-_VIA = Column("via", "VIA", 8)
-_ALWAYS = (
-    _NAME,
-    Column("key", "KEY", 8),
-    _PRESENCE,
-    Column("hops", "HOPS", 4, right=True),
-    Column("links", "LINKS", LINKS_WIDTH),
-    Column("identity", "IDENTITY", 16),
-)
-_WITH_ROOM = (_VIA, _RTT, Column("changed", "CHANGED", 7, right=True))
-"""In the order in which they are added as the table gets wider."""
-
-_A_NAME = 13
-_GROWING = (("via", _A_NAME), ("name", 16), ("via", 17), ("name", 36), ("via", 48))
-"""Who takes the cells that are left over, one after the other, and up to which width."""
-
-_USELESS = {ViewState.STALE: (_RTT,), ViewState.BLIND: (_RTT, _VIA)}
-_VIA_PLACE = 4
-_MARK = 1
-_GAP = 1
-_IDENTITY_WORD = 14
-
-
-def columns_for(width: int, view: ViewState = ViewState.CURRENT) -> list[Column]:
-    """Return the columns for so many cells: before them one for the mark, after each a gap.
-
-    A table of 62 cells has the six that are always there. A view in which nobody can be said to
-    be online needs longer words and has no round trips; a blind one knows no ways.
-    """
-    columns = list(_ALWAYS)
-    useless = _USELESS.get(view, ())
-    if view in UNSURE:
-        columns[2] = replace(_PRESENCE, width=_LAST_KNOWN_WIDTH)
-    left = width - _MARK - sum(column.width + _GAP for column in columns)
-    kept = 0  # for VIA, before there are others
-    for column in _WITH_ROOM:
-        if column in useless:
-            continue
-        if left - kept < column.width + _GAP:
-            break
-        columns.insert(_VIA_PLACE if column is _VIA else len(columns), column)
-        left -= column.width + _GAP
-        kept = kept or (column is _VIA) * (_A_NAME - _VIA.width)
-    return _grown(columns, left)
-
-
-def _grown(columns: list[Column], left: int) -> list[Column]:
-    widths = {column.key: column.width for column in columns}
-    for key, most in _GROWING:
-        if key in widths:
-            more = max(0, min(left, most - widths[key]))
-            widths[key] += more
-            left -= more
-    return [replace(column, width=widths[column.key]) for column in columns]
 
 
 def title(column: Column, *, sort: str, reverse: bool) -> str:
@@ -98,7 +34,10 @@ def title(column: Column, *, sort: str, reverse: bool) -> str:
     arrow = ("▼" if reverse else "▲") if column.key == sort else " "
     if column.right:
         return column.title.rjust(column.width) + arrow
-    return f"{column.title}{arrow}".ljust(column.width + _GAP)
+    return f"{column.title}{arrow}".ljust(column.width + GAP)
+
+
+_IDENTITY_WORD = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,31 +52,75 @@ class CellContext:
 
 def cell(row: Row, column: Column, context: CellContext) -> Span:
     """Return what a cell says."""
-    peer = row.peer
-    match column.key:
-        case "name":
-            name = shown_name(peer)
-            return Span(name, Tone.STRONG) if name else Span("(no name)", Tone.DIM)
-        case "key":
-            return Span(safe_text(peer.short_id, limit=16), Tone.KEY)
-        case "presence":
-            return presence_words(peer, context.view)
-        case "hops":
-            hops = peer.presence.hops
-            return Span("-", Tone.DIM) if hops is None else Span(str(hops))
-        case "via":
-            return Span(via_words(peer, context.names, column.width), Tone.DIM)
-        case "links":
-            links = link_words(peer.connections, context.own_key)
-            return Span(links) if links else Span("-", Tone.DIM)
-        case "identity":
-            words = status_words(peer.identity.status)
-            return Span(f"{words.symbol} {_short(words.word)}", words.tone)
-        case "rtt":
-            rtt = rtt_of(peer)
-            return Span("-", Tone.DIM) if rtt is None else Span(rtt_words(rtt))
-        case _:
-            return Span(since_words(row.changed_at, context.now), Tone.DIM)
+    says = _CELLS.get(column.key, _metadata_cell)
+    return says(row, column, context)
+
+
+def _key_cell(row: Row, _column: Column, _context: CellContext) -> Span:
+    return Span(safe_text(row.peer.short_id, limit=16), Tone.KEY)
+
+
+def _hops_cell(row: Row, _column: Column, _context: CellContext) -> Span:
+    hops = row.peer.presence.hops
+    return Span("-", Tone.DIM) if hops is None else Span(str(hops))
+
+
+def _links_cell(row: Row, _column: Column, context: CellContext) -> Span:
+    links = link_words(row.peer.connections, context.own_key)
+    return Span(links) if links else Span("-", Tone.DIM)
+
+
+def _identity_cell(row: Row, _column: Column, _context: CellContext) -> Span:
+    if row.peer.trust is Trust.BLOCKED:
+        return BLOCKED
+    words = status_words(row.peer.identity.status)
+    return Span(f"{words.symbol} {_short(words.word)}", words.tone)
+
+
+def _rtt_cell(row: Row, _column: Column, _context: CellContext) -> Span:
+    rtt = rtt_of(row.peer)
+    return Span("-", Tone.DIM) if rtt is None else Span(rtt_words(rtt))
+
+
+def _trust_cell(row: Row, _column: Column, _context: CellContext) -> Span:
+    word, tone, _ = trust_words(row.peer.trust)
+    return Span(word, tone)
+
+
+def _text_cell(text: str | None) -> Span:
+    return Span(safe_text(text, limit=48)) if text else Span("-", Tone.DIM)
+
+
+def _metadata_cell(row: Row, column: Column, _context: CellContext) -> Span:
+    return Span(metadata_words(metadata_value(row.peer, column.key)))
+
+
+_CELLS: dict[str, Callable[[Row, Column, CellContext], Span]] = {
+    "name": lambda row, _column, _context: name_cell(row.peer),
+    "key": _key_cell,
+    "presence": lambda row, _column, context: presence_words(row.peer, context.view),
+    "hops": _hops_cell,
+    "via": lambda row, column, context: Span(
+        via_words(row.peer, context.names, column.width), Tone.DIM
+    ),
+    "links": _links_cell,
+    "identity": _identity_cell,
+    "trust": _trust_cell,
+    "os": lambda row, _column, _context: _text_cell(row.peer.os),
+    "version": lambda row, _column, _context: _text_cell(row.peer.version),
+    "rtt": _rtt_cell,
+    "changed": lambda row, _column, context: Span(
+        since_words(row.changed_at, context.now), Tone.DIM
+    ),
+}
+
+
+def name_cell(peer: Peer) -> Span:
+    """Return the name of a peer, with a mark before it when there is a key warning."""
+    name = shown_name(peer)
+    if peer.key_warning is not None:
+        return Span(f"! {name or '(no name)'}", Tone.WARNING)
+    return Span(name, Tone.STRONG) if name else Span("(no name)", Tone.DIM)
 
 
 def via_words(peer: Peer, names: Callable[[str], str], width: int) -> str:
@@ -175,14 +158,17 @@ def asked_words(query: Query, *, count: int, of: int, held: bool) -> tuple[str, 
     search = safe_text(" ".join(query.search.split()), limit=40)
     only = "" if query.show is Show.ALL else str(query.show)
     amount = f"{count:,}/{of:,}" if query.narrows else ""
+    problem = understand(query.search).problem
     return (
         _joined(
             " · ",
+            problem,
             f"only {only}" if only else "",
             f"search: {search}" if search else "",
             f"{count:,} of {of:,}" if amount else "",
             "order held while you move" if held else "",
         ),
+        *([_joined(" · ", problem, amount), problem] if problem else []),
         _joined(" · ", only, f"/{search}" if search else "", amount, "order held" if held else ""),
         _joined(
             " ",
@@ -192,8 +178,20 @@ def asked_words(query: Query, *, count: int, of: int, held: bool) -> tuple[str, 
             "held" if held else "",
         ),
         _joined(" ", amount, "held" if held else ""),
-        amount,
+        amount or ("held" if held else ""),
+        f"{count:,}" if amount else "",
     )
+
+
+def empty_words(graph: PresenceGraph | None) -> tuple[str, ...]:
+    """Return what a table without rows says."""
+    if graph is None or not graph.remote_peers:
+        return (
+            "nobody else has been seen in this mesh yet",
+            "other devices join with the same mesh name or mesh key",
+            "5 shows what keeps them out, if something does",
+        )
+    return ("no peer fits the search or the filter", "esc clears them")
 
 
 def _joined(between: str, *words: str) -> str:

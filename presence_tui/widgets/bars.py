@@ -88,6 +88,10 @@ class Bar(Widget):
         """Do what a click on a part means."""
 
 
+_NOTE = 6
+"""Cells that the titles of the panes leave for a note, if they can by being shorter."""
+
+
 class PaneBar(Bar):
     """The panes, with the key of each; the active one stands out. At the right: what is shown."""
 
@@ -106,12 +110,21 @@ class PaneBar(Bar):
     def show(self, active: str, notes: Sequence[str]) -> None:
         """Mark a pane, and show the first of the notes (from long to short) that has room."""
         self._active, self._notes = active, notes
-        parts = [
-            Part(f" {number} {title} ", "active" if pane == active else "label", pane)
-            for number, (pane, title) in enumerate(self._panes, 1)
-        ]
+        parts = self._titles(" {} {} ")
+        if sum(cell_len(part.text) for part in parts) > self.size.width - _NOTE:
+            parts = self._titles("{} {} ", short=True)
         room = self.size.width - sum(cell_len(part.text) for part in parts) - 1
         self.set_parts(parts, next((f"{note} " for note in notes if cell_len(note) < room), ""))
+
+    def _titles(self, form: str, *, short: bool = False) -> list[Part]:
+        return [
+            Part(
+                form.format(number, title.split()[-1].capitalize() if short else title),
+                "active" if pane == self._active else "label",
+                pane,
+            )
+            for number, (pane, title) in enumerate(self._panes, 1)
+        ]
 
     def on_resize(self) -> None:
         """Choose the note for the new width."""

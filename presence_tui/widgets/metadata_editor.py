@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from operator import is_
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -12,6 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Button, Static, TextArea
 
+from presence_tui.viewmodel.differences import difference_page
 from presence_tui.viewmodel.editor import (
     Checked,
     Editing,
@@ -23,9 +25,12 @@ from presence_tui.viewmodel.editor import (
     published_page,
     state_line,
 )
-from presence_tui.viewmodel.page import Tone
+from presence_tui.viewmodel.fields import with_template
+from presence_tui.viewmodel.page import BLANK, Tone
 from presence_tui.widgets.draft_file import DraftFile
+from presence_tui.widgets.external_editor import ExternalEditorError, edit_elsewhere
 from presence_tui.widgets.json_area import PLAIN_FROM, JsonArea
+from presence_tui.widgets.metadata_form import MetadataForm
 from presence_tui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
@@ -43,7 +48,9 @@ _WIDE = 84
 
 
 class MetadataEditor(Vertical):
-    """Edits metadata as JSON: validated as one types, saved on demand, never losing text.
+    """Edits metadata as JSON or as a form: checked as one types, saved on demand, losing no text.
+
+    The text is the one truth: a change in the form is an edit of it, which undo takes back.
 
     :meth:`show_published` tells what other peers see; :class:`SaveRequested` asks to publish the
     text, answered by :meth:`saved` or :meth:`failed`. With a draft path, text that is not
@@ -59,6 +66,9 @@ class MetadataEditor(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "Save", id="metadata.save"),
         Binding("ctrl+r", "revert", "Revert", id="metadata.revert"),
+        Binding("f2", "form", "Form", id="metadata.form"),
+        Binding("f3", "difference", "Difference", id="metadata.difference"),
+        Binding("f4", "elsewhere", "$EDITOR", id="metadata.elsewhere"),
     ]
     DEFAULT_CSS = """
     MetadataEditor {
@@ -74,7 +84,10 @@ class MetadataEditor(Vertical):
             &.-bad { color: $text-error; text-style: bold; }
         }
         & #metadata-body { height: 1fr; min-height: 3; }
-        & JsonArea { width: 1fr; height: 1fr; }
+        & JsonArea, & MetadataForm { width: 1fr; height: 1fr; }
+        & MetadataForm { display: none; }
+        &.-form MetadataForm { display: block; }
+        &.-form JsonArea { display: none; }
         & #metadata-published {
             display: none;
             width: 1fr;
@@ -83,7 +96,11 @@ class MetadataEditor(Vertical):
             padding: 0 1;
             background: $panel;
         }
-        &.-wide.-unsent #metadata-published { display: block; }
+        &.-wide.-unsent #metadata-published, &.-difference #metadata-published { display: block; }
+        &.-difference #metadata-body { layout: vertical; }
+        &.-difference #metadata-published { margin-left: 0; }
+        &.-difference.-wide #metadata-body { layout: horizontal; }
+        &.-difference.-wide #metadata-published { margin-left: 1; }
         & Button { min-width: 0; width: auto; margin-left: 1; }
         & #metadata-details { height: auto; max-height: 6; }
     }
@@ -93,7 +110,7 @@ class MetadataEditor(Vertical):
         super().__init__(id=id)
         self._editing = Editing()
         self._shown: JsonObject | None = None
-        self._compared: JsonObject | None = None
+        self._compared: tuple[JsonObject, JsonObject | None] | None = None
         self._latest = ""
         self._note = ""
         self._check_timer: Timer | None = None
@@ -112,6 +129,7 @@ class MetadataEditor(Vertical):
             yield Static("", markup=False, id="metadata-counter")
         with Horizontal(id="metadata-body"):
             yield JsonArea(id="metadata-text")
+            yield MetadataForm(id="metadata-form")
             yield Sheet(id="metadata-published")
         with Horizontal(classes="row"):
             yield Sheet(id="metadata-state")
@@ -198,6 +216,65 @@ class MetadataEditor(Vertical):
         self._area.replace_text(metadata_text(self._editing.published))
         self._check_now()
 
+    # -- the same as a form, beside what is published, or in an editor of one's own
+
+    def focus_text(self) -> None:
+        """Give the keyboard to the text, or to the form when that is shown."""
+        if self.has_class("-form"):
+            self.query_one("#metadata-fields").focus()
+        else:
+            self._area.focus()
+
+    def action_form(self) -> None:
+        """Show the form in place of the text, or the text again."""
+        self._check_now()
+        self.toggle_class("-form")
+        self._refresh_status()
+        self.focus_text()
+
+    def action_difference(self) -> None:
+        """Show what saving changes for others, or hide it again."""
+        self._check_now()
+        self.toggle_class("-difference")
+        self._refresh_status()
+
+    def action_template(self) -> None:
+        """Add the keys that most teams use, where they are missing."""
+        self._check_now()
+        value = self._editing.last_check.value
+        if value is not None:
+            self._change_text(metadata_text(with_template(value)))
+
+    @work(exclusive=True, group="elsewhere", exit_on_error=False)
+    async def action_elsewhere(self) -> None:
+        """Edit the text in ``$VISUAL`` or ``$EDITOR``."""
+        try:
+            text = await edit_elsewhere(self.app, self._area.text)
+        except ExternalEditorError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        self._change_text(text.rstrip("\n"))
+        self.app.refresh(layout=True)
+
+    def _change_text(self, text: str) -> None:
+        if text != self._area.text:
+            self._area.replace_text(text)
+        self._check_now()
+
+    @on(MetadataForm.Changed)
+    def _form_changed(self, event: MetadataForm.Changed) -> None:
+        event.stop()
+        self._change_text(metadata_text(event.metadata))
+
+    @on(MetadataForm.UndoRequested)
+    def _undo_requested(self, event: MetadataForm.UndoRequested) -> None:
+        event.stop()
+        if event.redo:
+            self._area.redo()
+        else:
+            self._area.undo()
+        self._check_now()
+
     @on(Button.Pressed, "#metadata-save")
     def _save_pressed(self, event: Button.Pressed) -> None:
         event.stop()
@@ -266,11 +343,23 @@ class MetadataEditor(Vertical):
             label.set_class(size.tone is tone, f"-{tone}")
         self.query_one("#metadata-state", Sheet).show_page((state_line(editing.state),))
         self.query_one("#metadata-details", Sheet).show_page(details(editing, note=self._note))
-        if editing.unsent and editing.published is not self._compared:
-            self._compared = editing.published
-            page = published_page(editing.published)
-            self.query_one("#metadata-published", Sheet).show_page(page)
+        if self.has_class("-form"):
+            self.query_one(MetadataForm).show(editing.last_check.value)
+        self._compare()
         self._keep_soon()
+
+    def _compare(self) -> None:
+        """Show beside the text what others see, and what saving changes of it."""
+        editing = self._editing
+        compared = editing.published, editing.last_check.value
+        shown = editing.unsent or self.has_class("-difference")
+        if not shown or (self._compared is not None and all(map(is_, compared, self._compared))):
+            return
+        self._compared = compared
+        page = published_page(editing.published)
+        if compared[1] is not None:
+            page = (*difference_page(editing.published, compared[1]), BLANK, *page)
+        self.query_one("#metadata-published", Sheet).show_page(page)
 
     def _settle_draft(self) -> None:
         """Put the draft into the text, once it and the published value are both known."""

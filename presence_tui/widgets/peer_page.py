@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, TypeAlias
 
 from presence_core.codec.text import safe_text
-from presence_tui.widgets.sheet import Sheet
+from presence_tui.widgets.sheet import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ Clock: TypeAlias = "Callable[[], datetime]"
 _LOOK_AGAIN = 10.0
 
 
-class PeerPage(Sheet, can_focus=True):
+class PeerPage(Reader):
     """A page about the selected peer, or about this device when no peer is selected.
 
     ``clock``: now, with a time zone; without one, now is when the graph was made. Another peer
@@ -55,6 +55,11 @@ class PeerPage(Sheet, can_focus=True):
         """Return the page about a peer."""
 
     @property
+    def graph(self) -> PresenceGraph | None:
+        """The graph that is shown."""
+        return self._graph
+
+    @property
     def peer(self) -> Peer | None:
         """The peer that is shown."""
         return self._peer
@@ -65,11 +70,6 @@ class PeerPage(Sheet, can_focus=True):
         if self._peer is None:
             return ""
         return safe_text(self._peer.device_name) or safe_text(self._peer.short_id)
-
-    @property
-    def text_width(self) -> int:
-        """Columns that a row may fill: one stays free before the scroll bar."""
-        return super().text_width - 1
 
     def now(self, graph: PresenceGraph) -> datetime:
         """Return the moment that spans of time are counted from."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,10 +11,11 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 
-from presence_core.codec.text import safe_text
 from presence_core.model import ViewState
-from presence_tui.viewmodel.rows import SORTS, Row, Rows, shown_name
-from presence_tui.viewmodel.table import CellContext
+from presence_tui.viewmodel.names import Names
+from presence_tui.viewmodel.orders import can_sort
+from presence_tui.viewmodel.rows import GroupTitle, Row, Rows
+from presence_tui.viewmodel.table import CellContext, empty_words
 from presence_tui.widgets.row_painter import COMPONENTS, RowPainter
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
     from presence_core.model import Peer, PresenceGraph
+    from presence_tui.viewmodel.columns import Chosen
     from presence_tui.viewmodel.rows import Query
     from presence_tui.viewmodel.tally import Tally
 
@@ -68,6 +70,7 @@ class PeerTable(ScrollView, can_focus=True):
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Details", key_display="enter", id="table.open"),
+        Binding("p", "screen.pin", "Pin", show=False, id="table.pin"),
         Binding("up,k", "move(-1)", "Up", show=False, id="table.up"),
         Binding("down,j", "move(1)", "Down", show=False, id="table.down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="table.page-up"),
@@ -115,6 +118,7 @@ order is held.
         self._moved_at: datetime | None = None
         self._arranged_at: datetime | None = None
         self._painter = RowPainter(self)
+        self._columns: tuple[Chosen, ...] = ()
 
     # -- what it is told
 
@@ -137,7 +141,17 @@ order is held.
         self.refresh()
         self.post_message(self.Arranged())
 
+    def show_columns(self, chosen: tuple[Chosen, ...]) -> None:
+        """Show these columns; none: those that there is room for."""
+        self._columns = chosen
+        self._choose_columns()
+
     # -- what it knows
+
+    @property
+    def columns(self) -> tuple[Chosen, ...]:
+        """The columns that the person wants; none: those that there is room for."""
+        return self._columns
 
     @property
     def asked(self) -> Query:
@@ -212,17 +226,17 @@ order is held.
         self._arranged_at = self._now()
         top = self.scroll_offset.y
         anchor, line = self._anchor(top)
-        held, count = self._rows.held, len(self._rows.shown)
+        held, count = self._rows.held, len(self._rows.lines)
         kept = self._selected if self._chosen and not at_once else None
         moved = self._rows.arrange(hold=self._holding, keep=kept)
-        if count != len(self._rows.shown):
-            self.virtual_size = Size(self.size.width, len(self._rows.shown) + _HEADER_ROWS)
+        if count != len(self._rows.lines):
+            self.virtual_size = Size(self.size.width, len(self._rows.lines) + _HEADER_ROWS)
         if moved:
             at = self._rows.position(anchor)
             if at is not None and self._chosen:
                 self._scroll(at - line)
             self._select_something(top + line)
-        if held is not self._rows.held or count != len(self._rows.shown):
+        if held is not self._rows.held or count != len(self._rows.lines):
             self.post_message(self.Arranged())
 
     def _anchor(self, top: int) -> tuple[Row | None, int]:
@@ -230,18 +244,17 @@ order is held.
         at = self._rows.position(self._selected)
         if at is not None and top <= at < top + self._lines:
             return self._selected, at - top
-        return (self._rows.shown[top], 0) if top < len(self._rows.shown) else (None, 0)
+        return (self._rows.row_near(top), 0) if top < len(self._rows.lines) else (None, 0)
 
     def _select_something(self, near: int) -> None:
         """See to it that a peer is selected when there is one."""
-        shown = self._rows.shown
         at = self._rows.position(self._selected)
         if at is not None and not self._chosen:
             top = self.scroll_offset.y
             if not top <= at < top + self._lines:
                 at, near = None, top  # nobody asked for it: rather one that is in view
         if at is None:
-            self._select(shown[min(near, len(shown) - 1)] if shown else None)
+            self._select(self._rows.row_near(near))
 
     # -- selection
 
@@ -267,12 +280,12 @@ order is held.
     def action_move(self, rows: int) -> None:
         """Select a peer some rows away."""
         self._person_moves()
-        shown = self._rows.shown
-        if not shown:
-            return
-        at = max(0, min(len(shown) - 1, (self._rows.position(self._selected) or 0) + rows))
-        self._select(shown[at])
-        self._show_line(at)
+        at = (self._rows.position(self._selected) or 0) + rows
+        row = self._rows.row_near(at, 1 if rows > 0 else -1)
+        line = self._rows.position(row)
+        if line is not None:
+            self._select(row)
+            self._show_line(0 if row is self._rows.shown[0] else line)
 
     def action_page(self, pages: int) -> None:
         """Select a peer one screenful away."""
@@ -280,7 +293,7 @@ order is held.
 
     def action_to_end(self, direction: int) -> None:
         """Select the first or the last peer."""
-        self.action_move(direction * len(self._rows.shown))
+        self.action_move(direction * len(self._rows.lines))
 
     def action_open(self) -> None:
         """Ask for the details of the selected peer."""
@@ -294,18 +307,26 @@ order is held.
             return
         self._person_moves()
         if offset.y < _HEADER_ROWS:
-            self._sort_at(offset.x)
+            self._sort_at(offset.x, also=event.shift)
             return
         at = self.scroll_offset.y + offset.y - _HEADER_ROWS
-        if at < len(self._rows.shown):
-            self._select(self._rows.shown[at])
+        row = self._rows.lines[at] if at < len(self._rows.lines) else None
+        if isinstance(row, Row):
+            self._select(row)
             if event.chain == 2:
                 self.action_open()
 
-    def _sort_at(self, x: int) -> None:
+    def _sort_at(self, x: int, *, also: bool) -> None:
         key = self._painter.column_at(x)
-        if key in SORTS:
-            self.ask(self.asked.sorted_by(key))
+        if can_sort(key):
+            asked = self.asked
+            self.ask(asked.also_sorted_by(key) if also else asked.sorted_by(key))
+
+    def pin(self) -> None:
+        """Keep the selected peer on top, or no longer."""
+        if self.selected is not None:
+            pinned = self.asked.pinned ^ {self.selected.peer_key}
+            self.ask(replace(self.asked, pinned=pinned))
 
     def on_mouse_move(self) -> None:
         """Hold the order: somebody is about to click."""
@@ -339,7 +360,7 @@ order is held.
     def on_resize(self, event: events.Resize) -> None:
         """Choose the columns for the new width; keep the selected peer in view."""
         self._choose_columns()
-        self.virtual_size = Size(event.size.width, len(self._rows.shown) + _HEADER_ROWS)
+        self.virtual_size = Size(event.size.width, len(self._rows.lines) + _HEADER_ROWS)
         at = self._rows.position(self._selected)
         if at is not None:
             self._show_line(at)
@@ -347,21 +368,22 @@ order is held.
     def _choose_columns(self) -> None:
         width = self.scrollable_content_region.width
         view = self._graph.view.state if self._graph is not None else ViewState.FILLING
-        self._painter.lay_out(width, view)
+        self._painter.lay_out(width, view, self._columns)
         self.refresh()
 
-    def _painted(self) -> tuple[int, list[Peer]]:
+    def _painted(self) -> tuple[int, list[Peer | GroupTitle]]:
         """Return what is in view; peers that are the same objects look the same."""
         top = self.scroll_offset.y
-        return top, [row.peer for row in self._rows.shown[top : top + self._lines]]
+        lines = self._rows.lines[top : top + self._lines]
+        return top, [line.peer if isinstance(line, Row) else line for line in lines]
 
-    def _repaint(self, before: tuple[int, list[Peer]]) -> None:
+    def _repaint(self, before: tuple[int, list[Peer | GroupTitle]]) -> None:
         """Draw the lines anew that are not what they were."""
         after = self._painted()
         if before[0] != after[0]:
             return  # scrolled: everything is drawn anew in any case
         for line, (old, new) in enumerate(zip_longest(before[1], after[1]), start=_HEADER_ROWS):
-            if old is not new:
+            if old != new:
                 self._refresh_line(line)
 
     def _refresh_row(self, row: Row | None) -> None:
@@ -393,32 +415,21 @@ order is held.
         if y < _HEADER_ROWS:
             return self._painter.titles(self.asked)
         at = self.scroll_offset.y + y - _HEADER_ROWS
-        shown = self._rows.shown
+        shown = self._rows.lines
         if at < len(shown) and self._graph is not None:
+            line = shown[at]
+            if isinstance(line, GroupTitle):
+                return self._painter.group(line)
             return self._painter.row(
-                shown[at],
+                line,
                 CellContext(
                     own_key=self._graph.local_peer.peer_key,
                     view=self._graph.view.state,
                     now=self._now(),
-                    names=self._name_of,
+                    names=Names(self._graph).name,
                 ),
-                chosen=shown[at] is self._selected,
+                chosen=line is self._selected,
+                pinned=line.peer.peer_key in self.asked.pinned,
             )
-        words = () if shown else self._empty_words()
+        words = () if shown else empty_words(self._graph)
         return self._painter.words(words[at - 1] if 0 < at <= len(words) else "")
-
-    def _empty_words(self) -> tuple[str, ...]:
-        if self._graph is None or not self._graph.remote_peers:
-            return (
-                "nobody else has been seen in this mesh yet",
-                "other devices join with the same mesh name or mesh key",
-                "5 shows what keeps them out, if something does",
-            )
-        return ("no peer fits the search or the filter", "esc clears them")
-
-    def _name_of(self, peer_key: str) -> str:
-        row = self._rows.get(peer_key)
-        if row is None:
-            return f"{safe_text(peer_key[:12])}…"
-        return shown_name(row.peer) or row.peer.short_id

@@ -9,15 +9,19 @@ from rich.style import Style
 from textual.cache import LRUCache
 from textual.strip import Strip
 
+from presence_core.model import Trust
+from presence_tui.viewmodel.columns import Chosen, Column, columns_for
 from presence_tui.viewmodel.page import Span, Tone
-from presence_tui.viewmodel.table import CellContext, Column, cell, columns_for, fit, title
+from presence_tui.viewmodel.table import CellContext, cell, fit, title
 from presence_tui.viewmodel.words import UNSURE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.widget import Widget
 
     from presence_core.model import ViewState
-    from presence_tui.viewmodel.rows import Query, Row
+    from presence_tui.viewmodel.rows import GroupTitle, Query, Row
 
 COMPONENTS = {
     *(f"table--{tone}" for tone in Tone),
@@ -45,9 +49,9 @@ class RowPainter:
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(_CACHED_STRIPS)
         self._styles: dict[str, Style] = {}
 
-    def lay_out(self, width: int, view: ViewState) -> None:
-        """Choose the columns for so many cells."""
-        self._columns = columns_for(width, view)
+    def lay_out(self, width: int, view: ViewState, chosen: Sequence[Chosen]) -> None:
+        """Choose the columns for so many cells: those a person wants, or the usual ones."""
+        self._columns = columns_for(width, view, chosen)
         self._strips.clear()
 
     def forget_styles(self) -> None:
@@ -66,8 +70,10 @@ class RowPainter:
 
     def titles(self, query: Query) -> Strip:
         """Return the line of titles."""
+        orders = dict(query.orders)
         text = "".join(
-            title(column, sort=query.sort, reverse=query.reverse) for column in self._columns
+            title(c, sort=c.key if c.key in orders else "", reverse=orders.get(c.key, False))
+            for c in self._columns
         )
         return self._line([Segment(f" {text}", self._style("header"))], self._style("base"))
 
@@ -75,7 +81,14 @@ class RowPainter:
         """Return a line that only says something."""
         return self._line([Segment(f"  {text}", self._style("dim"))], self._style("base"))
 
-    def row(self, row: Row, context: CellContext, *, chosen: bool) -> Strip:
+    def group(self, title: GroupTitle) -> Strip:
+        """Return the line above rows that are kept together."""
+        text = (
+            f" {fit(title.words, max(1, self._widget.size.width - 12)).rstrip()} ({title.count:,})"
+        )
+        return self._line([Segment(text, self._style("heading"))], self._style("base"))
+
+    def row(self, row: Row, context: CellContext, *, chosen: bool, pinned: bool) -> Strip:
         """Return the line of a peer."""
         moving = {
             column.key: cell(row, column, context)
@@ -83,17 +96,19 @@ class RowPainter:
             if column.key in _MOVING
         }
         focused = chosen and self._widget.has_focus
-        key = (row.peer, context.view, chosen, focused, tuple(moving.values()))
+        key = (row.peer, context.view, chosen, focused, pinned, tuple(moving.values()))
         strip = self._strips.get(key)
         if strip is None:
             spans = [moving.get(c.key) or cell(row, c, context) for c in self._columns]
             gone = context.view in UNSURE or row.peer.presence.hops is None
+            gone = gone or row.peer.trust is Trust.BLOCKED
             under = "cursor" if focused else "cursor-blurred" if chosen else "gone" * gone
-            strip = self._strips[key] = self._draw(spans, under)
+            strip = self._strips[key] = self._draw(spans, under, "*" if pinned else " ")
         return strip
 
-    def _draw(self, spans: list[Span], under: str) -> Strip:
-        mark = "▌" if under.startswith("cursor") else " "
+    def _draw(self, spans: list[Span], under: str, mark: str) -> Strip:
+        if under.startswith("cursor"):
+            mark = "▌"
         segments = [Segment(mark, self._style("heading"))]
         for column, span in zip(self._columns, spans, strict=True):
             text = fit(span.text, column.width, right=column.right)

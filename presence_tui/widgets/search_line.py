@@ -41,7 +41,7 @@ class SearchLine(Input):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(
-            placeholder="search: a name, a key, state:lost, hops:>1, role:medic, !link:lan",
+            placeholder="search: a name, a key, state:lost, hops:>1, role=medic, !type:lan",
             id=id,
             select_on_focus=False,
             max_length=200,

@@ -129,6 +129,15 @@ class Sheet(ScrollView, can_focus=False):
         self.refresh()
 
 
+class Reader(Sheet, can_focus=True):
+    """A sheet that takes the keyboard: arrow keys scroll it."""
+
+    @property
+    def text_width(self) -> int:
+        """Columns that a row may fill: one stays free before the scroll bar."""
+        return super().text_width - 1
+
+
 def _highlight(strip: Strip, start: int, end: int, style: Style) -> Strip:
     """Return the strip with the characters from start to end (-1: all the rest) in a style."""
     before, rest = strip.crop(0, start), strip.crop(start)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import select
 import subprocess
 import sys
@@ -54,6 +55,35 @@ def run(*argv: str | Path, stdin: str | bytes = "", env: dict[str, str] | None =
         check=False,
     )
     return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def at_terminal(
+    *argv: str | Path, typed: str, prompt: str, colours: bool = False
+) -> tuple[int, str]:
+    """Run a command at a terminal, and type something when it asks; return code and screen."""
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, argv)],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        env=environment(**({} if colours else {"NO_COLOR": "1"})),
+    )
+    os.close(terminal)
+    shown = b""
+    answered = False
+    try:
+        while more := os.read(controller, 1_024):
+            shown += more
+            if not answered and prompt.encode() in shown:
+                os.write(controller, typed.encode())
+                answered = True
+    except OSError:  # Linux says so when the other end of a terminal is closed
+        pass
+    code = process.wait(PATIENCE)
+    os.close(controller)
+    return code, shown.decode()
 
 
 def refused(answer: Answer, code: int) -> str:

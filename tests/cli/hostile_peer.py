@@ -21,7 +21,7 @@ METADATA = {
 
 
 async def main(home: str, mesh: str) -> None:
-    engine.device_name = lambda: HOSTILE  # a peer is free to run other code than ours
+    vars(engine)["device_name"] = lambda: HOSTILE  # a peer is free to run other code than ours
     config = PresenceConfig(
         home=Path(home),
         mesh_key=read_mesh_key(Path(mesh)),

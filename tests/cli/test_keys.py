@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zxingcpp
 
 from presence_core.identity.keyfile import read_mesh_key
 from presence_core.identity.keys import parse_peer_key, short_id
 from presence_core.identity.mesh import MeshKey
 from presence_tui.output import EXIT_CANNOT, EXIT_NO, EXIT_USAGE
-from tests.cli.command import COMMAND, environment, refused, run
+from tests.cli.command import COMMAND, at_terminal, environment, refused, run
 from tests.support import PATIENCE
 
 
@@ -44,6 +46,72 @@ def test_a_damaged_key_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "identity.key").chmod(0o600)
     assert "identity.key" in refused(run("key", "show", "--home", tmp_path), EXIT_CANNOT)
     assert (tmp_path / "identity.key").read_text() == "no key"
+
+
+SHADES = {" ": (0, 0), "▄": (0, 255), "▀": (255, 0), "█": (255, 255)}
+"""How a terminal paints half blocks in white on black: the upper and the lower half of a cell."""
+
+
+def scanned(rows: list[bytes]) -> str:
+    """Read a QR code as a camera in front of the screen would; rows of one byte a module."""
+    size, side = 8, len(rows[0])
+    wide = [b"".join(bytes([module]) * size for module in row) for row in rows]
+    image = memoryview(b"".join(row * size for row in wide))
+    shape = (len(rows) * size, side * size)
+    found = zxingcpp.read_barcodes(image.cast("B", shape))
+    return found[0].text if found else ""
+
+
+def half_blocks(text: str) -> list[bytes]:
+    return [
+        bytes(SHADES[cell][half] for cell in row) for row in text.splitlines() for half in (0, 1)
+    ]
+
+
+def letters(text: str) -> list[bytes]:
+    return [bytes(255 if cell == "#" else 0 for cell in row[::2]) for row in text.splitlines()]
+
+
+def inverted(rows: list[bytes]) -> list[bytes]:
+    return [bytes(255 - module for module in row) for row in rows]
+
+
+@pytest.mark.parametrize("form", [half_blocks, letters])
+def test_a_camera_reads_the_key_from_the_screen(
+    tmp_path: Path, form: Callable[[str], list[bytes]]
+) -> None:
+    key = run("key", "show", "--home", tmp_path).out.strip()
+    argv = ["key", "qr", "--home", str(tmp_path), *(["--ascii"] if form is letters else [])]
+    dark = run(*argv)
+    assert (dark.code, dark.err) == (0, "")
+    assert dark.out.isascii() == (form is letters)
+    assert scanned(form(dark.out)) == key.upper()
+    light = run(*argv, "--invert")  # on a light terminal, or paper, what is drawn is dark
+    assert scanned(inverted(form(light.out))) == key.upper()
+    assert parse_peer_key(scanned(form(dark.out))) == parse_peer_key(key)
+
+
+def test_at_a_terminal_the_code_brings_its_own_colours(tmp_path: Path) -> None:
+    argv = ("key", "qr", "--home", tmp_path)
+    plain = run(*argv).out
+    _, shown = at_terminal(*argv, typed="", prompt="nothing is asked", colours=True)
+    assert "\x1b[40;97m" in shown
+    assert shown.count("\x1b[40;97m") == shown.count("\x1b[0m") == len(plain.splitlines())
+    assert shown.replace("\x1b[40;97m", "").replace("\x1b[0m", "").replace("\r", "") == plain
+    _, shown = at_terminal(*argv, typed="", prompt="nothing is asked")
+    assert shown.replace("\r", "") == plain
+
+
+def test_the_key_is_exported_with_words_for_people(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('name = "north \\u001b[31m bridge"\n')
+    exported = run("key", "export", "--home", tmp_path)
+    key = run("key", "show", "--home", tmp_path).out.strip()
+    assert (exported.code, exported.err) == (0, "")
+    assert "the key of north [31m bridge" in exported.out
+    assert f"presence-tui trust verify {key}" in exported.out
+    assert f"short id {short_id(parse_peer_key(key))}" in exported.out
+    assert "safety number" in exported.out
+    assert max(map(len, exported.out.splitlines())) < 100
 
 
 def test_a_mesh_is_made_shown_and_joined(tmp_path: Path) -> None:

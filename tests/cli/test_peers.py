@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from presence_core.model import PeerPresence, PresenceGraph, PresenceState, View, ViewState
 from presence_tui import cli
 from presence_tui.commands.peers import find
-from presence_tui.output import EXIT_DONE, EXIT_NO
+from presence_tui.output import EXIT_DONE, EXIT_NO, EXIT_USAGE
 from tests.schema import graphs
 from tests.schema.golden import check_golden
 
@@ -113,6 +113,7 @@ def test_nobody_is_online_in_a_stale_view(ask: Ask) -> None:
         (["--identity", "missing", "--state", "online"], ["bridge", *FAR, "outpost", "relay"]),
         (["--filter-name", "R-SC"], ["far-scout"]),
         (["--filter-name", "nobody"], []),
+        (["--filter", "name:scout hops:>1"], ["far-scout"]),
         (["--state", "online", "--sort", "rtt"], ["relay", "bridge", *UNMEASURED]),
         (["--direct", "--sort", "seen"], ["bridge", "relay"]),
     ],
@@ -120,6 +121,13 @@ def test_nobody_is_online_in_a_stale_view(ask: Ask) -> None:
 def test_filters_and_order(ask: Ask, filters: list[str], expected: list[str]) -> None:
     code, out, _ = ask(graphs.many(), "peers", *filters)
     assert (code, names(out)) == (EXIT_DONE, expected)
+
+
+def test_a_filter_that_can_never_fit_is_wrong_usage(ask: Ask) -> None:
+    code, out, err = ask(graphs.many(), "peers", "--filter", "state:here")
+    assert code == EXIT_USAGE
+    assert out == ""
+    assert "--filter: state:here is none of online, left, lost" in err
 
 
 def test_the_nearest_come_first_and_those_out_of_reach_last(ask: Ask) -> None:

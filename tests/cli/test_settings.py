@@ -65,6 +65,21 @@ def test_precedence(
     assert got(flag, by_flag, **{variable: by_variable}) == by_flag
 
 
+def test_a_switch(tmp_path: Path) -> None:
+    assert configured(tmp_path).require_identity is False
+    assert configured(tmp_path, "--require-identity").require_identity is True
+    assert configured(tmp_path, "peers", "--require-identity").require_identity is True
+    assert configured(tmp_path, "--require-identity", "peers").require_identity is True
+    for word, value in (("1", True), ("Yes", True), ("true", True), ("off", False), ("0", False)):
+        got = configured(tmp_path, PRESENCE_REQUIRE_IDENTITY=word)
+        assert got.require_identity is value
+    by_file = "require_identity = true"
+    assert configured(tmp_path, file=by_file).require_identity is True
+    assert configured(tmp_path, "--no-require-identity", file=by_file).require_identity is False
+    said = refusal(tmp_path, code=EXIT_USAGE, PRESENCE_REQUIRE_IDENTITY="perhaps")
+    assert said.startswith("PRESENCE_REQUIRE_IDENTITY must be one of")
+
+
 def test_lists(tmp_path: Path) -> None:
     assert configured(tmp_path, "--peer", "a:1", "--peer", "b:2").peers == ("a:1", "b:2")
     assert configured(tmp_path, PRESENCE_PEER="a:1, b:2,").peers == ("a:1", "b:2")
@@ -134,6 +149,7 @@ def test_metadata_of_the_config_file_is_only_where_one_starts(tmp_path: Path) ->
         ("metadata = '@nothing'", "metadata: cannot read nothing: No such file"),
         ("[metadata]\nwhen = 2026-11-24", "metadata: "),
         ("issuers = ['nothing']", "issuers: there is no file"),
+        ("require_identity = 'yes'", "require_identity must be true or false"),
         ("mesh_key_file = 'nothing'", "there is no mesh key file"),
     ],
 )
@@ -214,6 +230,7 @@ def test_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("name", ""),
         ("name", "\ud800"),
         ("mesh", ""),
+        ("require_identity", "yes"),
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(field: str, value: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from presence_core.engine import identities as identities_module
@@ -10,7 +12,7 @@ from presence_core.engine.peer_bodies import PeerBody
 from presence_core.gossip.record import Body, Record, sign_record
 from presence_core.identity.keys import Identity
 from presence_core.identity.token import LEEWAY, MAX_TOKEN
-from presence_core.identity.verify import Issuers
+from presence_core.identity.verify import Issuers, Verdict
 from presence_core.model import IdentityStatus
 from tests.authority import DAY, Authority
 from tests.engine.field import MESH, Field
@@ -41,13 +43,13 @@ class Crowd:
             wall=lambda: self.wall,
             changed=self.changed.append,
         )
-        check = self.issuers.check
+        check_all = self.issuers.check_all
 
-        def counted(*args: object) -> object:
-            self.checks += 1
-            return check(*args)  # type: ignore[arg-type]
+        def counted(tokens: Sequence[tuple[bytes, bytes]], now: float) -> list[Verdict]:
+            self.checks += len(tokens)
+            return check_all(tokens, now)
 
-        self.issuers.check = counted  # type: ignore[method-assign, assignment]
+        self.issuers.check_all = counted  # type: ignore[method-assign]
 
     def publish(self, n: int, token: bytes, *, arrived: bool = True) -> None:
         """Let a peer publish a token, which may not have arrived yet."""
@@ -241,6 +243,22 @@ def test_a_token_goes_with_the_hello_before_metadata() -> None:
     assert field.nodes["bob"].identities.of(field.nodes["alice"].key).identity.status is (
         IdentityStatus.VERIFIED
     )
+
+
+def test_a_hello_brings_the_token_that_its_record_names_also_while_another_waits() -> None:
+    field, authority = vouching("alice", "bob", "carol")
+    field.link("alice", "carol")
+    alice = field.nodes["alice"]
+    for subject in ("first", "second", "third"):  # each waits longer until it is published
+        token = authority.token(alice.key, field.wall_ms() / 1000, subject=subject)
+        alice.set_token(token, field.now)
+    record = alice.table.entries()[alice.key].record
+    assert record.token != alice._bodies.own_token
+    field.link("alice", "bob", settle=False)
+    verdict = field.nodes["bob"].identities.of(alice.key)
+    assert verdict.identity.status is IdentityStatus.VERIFIED
+    field.wait(10)
+    assert field.seen("bob", "alice").identity.subject == "third"
 
 
 def test_a_body_that_is_both_metadata_and_token_serves_for_both() -> None:

@@ -53,7 +53,8 @@ class Door:
             rng=self.rng,
         )
         self.targets = Targets(self.rng, "m")
-        self.peering = Peering(self.node, self.targets, self.rng, slots)
+        self.blocked: set[bytes] = set()
+        self.peering = Peering(self.node, self.targets, self.rng, slots, self.blocked)
         self._next_link = 1
         self._seq = 0
 
@@ -695,3 +696,38 @@ def test_where_a_peer_can_be_dialled_again_is_a_port_or_nothing() -> None:
     texts = ("tcp:5", "tcp:0", "tcp:65536", "tcp:-1", "tcp:", "tcp:" + "9" * 100, "5", "mdns:5")
     hello = Hello((1,), 0, b"", bytes(8), 0, addresses=texts)
     assert addresses_of(hello, "192.0.2.1") == (("192.0.2.1", 5),)
+
+
+def test_who_is_blocked_is_refused_and_not_dialled() -> None:
+    door = Door()
+    key = PEERS[1].peer_key
+    door.hint("a", key=key)
+    door.hint("b", source="static")
+    assert {target.name for target in door.due()} == {"a", "b"}
+    door.blocked.add(key)
+    blocked = Refusal(ByeCode.BLOCKED, "this device blocks it")
+    for dialled in ("a", "b"):  # what was on its way leads to nothing; behind b it is too
+        link, refusal = door.knock(1, dialled=dialled)
+        assert refusal == blocked
+        door.close(link)
+    for target in list(door.targets.missing(set(), dialling=True)):
+        door.peering.dial_failed(target, door.now, code=ByeCode.BLOCKED, key=key)
+    assert door.knock(1)[1] == blocked
+    door.now += 10_000.0
+    assert door.due() == []
+    assert not door.peering.untried()
+    assert door.peering.next_time(door.now) == float("inf")
+    door.peering.directed(Peers(((key, (f"{ADDRESS[0]}:{ADDRESS[1]}",)),)), door.now, local=False)
+    assert door.due() == []
+    assert door.knock(2)[1] is None
+
+
+def test_who_is_blocked_no_more_is_dialled_at_once() -> None:
+    door = Door()
+    key = PEERS[1].peer_key
+    door.hint("a", key=key)
+    (target,) = door.due()
+    door.peering.dial_failed(target, door.now, code=ByeCode.BLOCKED, key=key)
+    assert door.due() == []
+    door.targets.again(key, door.now)
+    assert door.due() == [target]

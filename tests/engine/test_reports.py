@@ -76,10 +76,13 @@ def test_that_another_peer_has_no_room_is_not_said_by_whoever_has_a_link(board: 
     assert board.of("neighbours").state is ConditionState.OK
 
 
-@pytest.mark.parametrize("code", [ByeCode.DENIED, ByeCode.BLOCKED])
-def test_a_refusal_is_said_until_it_lets_us_in(board: Board, code: ByeCode) -> None:
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(ByeCode.DENIED, "refuses this device"), (ByeCode.BLOCKED, "has blocked this device")],
+)
+def test_a_refusal_is_said_until_it_lets_us_in(board: Board, code: ByeCode, words: str) -> None:
     board.reports.closed(KEY, Closed(CloseReason.BYE, "no", code), NOW)
-    assert "refuses this device" in (board.of("admission").message or "")
+    assert words in (board.of("admission").message or "")
     board.reports.admitted(KEY)
     assert board.of("admission").state is ConditionState.OK
 

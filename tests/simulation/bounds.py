@@ -84,8 +84,12 @@ def _sizes(peer: Peer, known: int) -> Iterator[tuple[str, int, int]]:
     yield "counts of versions taken", len(exchange._versions), 2 * known * links + 4_096
     yield "offenders", len(exchange.strikes.offenders), known
     yield "bodies that are fetched", len(node.bodies._running), 2
-    yield "bodies that wait", len(node.bodies._waiting), known
-    yield "bodies", len(node.bodies._stored), known
+    yield "bodies that wait", len(node.bodies._waiting), 2 * known
+    yield "bodies", len(node.bodies._stored), 2 * known
+    yield "verdicts", len(node.identities._judged), known
+    yield "verdicts that wait", len(node.identities._waiting), known
+    yield "times at which a verdict changes", len(node.identities._alarms), 2 * known + 1_025
+    yield "neighbours that hear of issuers", len(node._issuer_gossip._lines), links
     yield "targets", len(peer.targets._targets), 3 * known
     yield "outputs that wait", len(node._output), 0
     yield "messages that wait for the processor", peer.waiting(), 2_000

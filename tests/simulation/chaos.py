@@ -31,6 +31,7 @@ silence, 5 s until its neighbours may publish again, and the rest for losses on 
 
 MAX_LOSS = 0.2
 TEN_YEARS_MS = 10 * 365 * 86_400_000
+MAX_OBJECTS = 6
 SIZES = (5, 40, 300, 3_000, 20_000)
 
 
@@ -81,6 +82,8 @@ class _Chaos:
         self.violations: list[str] = []
         self.incidents = 0
         self._over = False
+        self._numbers: dict[bytes, tuple[int, int]] = {}
+        """The newest key set and revocation list that each device has gone by."""
         self._shown_since: dict[str, float] = {}
         """What should not be shown for long, and since when it is."""
         count = self.rng.randint(*PEERS)
@@ -89,6 +92,8 @@ class _Chaos:
             mesh.add(HostileDevice if number < hostile else Device)
         for device in mesh.devices:
             device.skew_ms = self._skew()
+            if self.rng.random() < 0.7:
+                device.token = mesh.office.token(device.key, device.wall_ms() / 1000)
             if isinstance(device, HostileDevice):
                 device.habits = tuple(
                     self.rng.sample(HABITS, self.rng.randint(1, min(4, len(HABITS))))
@@ -133,6 +138,8 @@ class _Chaos:
         wrong += invariants.first(invariants.reachability(self.mesh))
         wrong += invariants.first(invariants.wholeness(self.mesh))
         wrong += invariants.first(invariants.currency(self.mesh))
+        wrong += invariants.first(invariants.issuance(self.mesh))
+        wrong += invariants.first(invariants.revocation(self.mesh))
         return wrong
 
     def _look(self) -> None:
@@ -143,6 +150,8 @@ class _Chaos:
                     invariants.signedness(self.mesh, device.peer), 1
                 )
                 self.violations += invariants.first(invariants.honesty(device.peer), 1)
+                self.violations += invariants.first(invariants.vouching(self.mesh, device.peer), 1)
+        self.violations += invariants.first(invariants.no_way_back(self.correct, self._numbers), 1)
         self.violations += self.bounds.check()
         self.violations += self._shown_for_long()
         if len(self.violations) < 50:
@@ -173,6 +182,9 @@ class _Chaos:
             (2, self._cut),
             (2, self._lose),
             (2, self._unplug),
+            (3, self._set_token),
+            (1, self._rotate),
+            (1, self._revoke),
         ]
         weights = [weight for weight, _ in incidents]
         (chosen,) = self.rng.choices([incident for _, incident in incidents], weights)
@@ -191,6 +203,34 @@ class _Chaos:
         device.peer.set_metadata(
             None if self.rng.random() < 0.1 else encode_metadata({"at": device.name, "n": text})
         )
+
+    def _set_token(self) -> None:
+        """Log in, mostly; or show what is another's, of no use, or nothing."""
+        device, office = self._one(), self.mesh.office
+        if device.peer is None:
+            return
+        chance = self.rng.random()
+        if chance < 0.7:
+            device.peer.set_token(office.token(device.key, device.wall_ms() / 1000))
+        elif chance < 0.8 and office.tokens:
+            device.peer.set_token(self.rng.choice(office.tokens))
+        else:
+            device.peer.set_token(self.rng.randbytes(40) if chance < 0.9 else None)
+
+    def _rotate(self) -> None:
+        """Bring one device the issuer's new keys."""
+        self._bring(lambda _: self.mesh.office.rotate().raw)
+
+    def _revoke(self) -> None:
+        """Bring one device the news that another is revoked."""
+        self._bring(lambda device: self.mesh.office.revoke(device.key).raw)
+
+    def _bring(self, sign: Callable[[Device], bytes]) -> None:
+        """Have the issuer sign something, on no more than a few occasions; one device gets it."""
+        running = [device for device in self.correct if device.peer is not None]
+        if running and len(self.mesh.office.objects) <= MAX_OBJECTS:
+            about, receiver = self._one(), self.rng.choice(running)
+            receiver.running.told(sign(about))
 
     def _restart(self) -> None:
         device = self._one()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from presence_core.identity.keys import Identity
 from tests.simulation.clock import START, Clock
 from tests.simulation.meter import Meter
+from tests.simulation.office import Kept
 from tests.simulation.peer import Peer
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class Device:
         self.identity = identity
         self.meter = Meter()
         self.metadata: bytes | None = None
+        self.token: bytes | None = None
+        self.kept = Kept(world.office)
         self.skew_ms = 0
         self.peer: Peer | None = None
         self.values: set[bytes] = set()

@@ -26,6 +26,7 @@ from presence_core.gossip.messages import (
 from presence_core.handshake.events import MessageType
 from presence_core.identity.keys import Identity
 from presence_core.identity.mesh import MeshKey
+from tests.authority import Authority
 from tests.forgery import forge
 from tests.simulation.device import Device
 from tests.simulation.peer import Peer
@@ -47,6 +48,7 @@ HABITS = (
     "offers",
     "ages",
     "bodies",
+    "issuers",
 )
 MAX_KEPT = 300
 PAUSE = (0.05, 1.0)
@@ -129,6 +131,7 @@ class HostilePeer(Peer):
                 "shapes": self._send_bad_shapes,
                 "crowd": self._invent_peers,
                 "offers": self._offer_what_is_not_there,
+                "issuers": self._lie_about_issuers,
             }
             if habit in acts:
                 acts[habit]()
@@ -220,6 +223,17 @@ class HostilePeer(Peer):
         heavy = self._forge("heavy", self._next_seq(), metadata=(bytes(32), 200_000))
         long = self._forge("n" * 65, self._next_seq())
         self._say(self._rng.choice(self._links()), self._rng.choice((wide, heavy, long)))
+
+    def _lie_about_issuers(self) -> None:
+        """Say again what the issuer said before, or what it never said; show another's token."""
+        office = self.world.office
+        end = self._rng.choice(self._links())
+        old = self._rng.choice(office.objects)
+        impostor = Authority(office.authority.name, self._rng)
+        said = self._rng.choice((old, old, self._bend(old), impostor.revoke(number=1_000).raw))
+        end.transmit(MessageType.ISSUER_OBJECT, said, self._moment())
+        if office.tokens and self._rng.random() < 0.1:
+            self.set_token(self._rng.choice(office.tokens))
 
     def _invent_peers(self) -> None:
         """Sign for peers that do not exist, and confirm links with them."""

@@ -7,7 +7,7 @@ from functools import cache
 
 from presence_core.codec.metadata import decode_metadata
 from presence_core.identity.keys import parse_peer_key
-from presence_core.model import MetadataState, PresenceState, ViewState
+from presence_core.model import IdentityStatus, MetadataState, PresenceState, ViewState
 from presence_core.model import Peer as ShownPeer
 from tests.simulation.device import Device
 from tests.simulation.hostile import HostileDevice
@@ -194,6 +194,51 @@ def currency(world: World) -> Iterator[str]:
             view = device.peer.look().view
             if view.state is not ViewState.CURRENT:
                 yield f"(5) {device.name} has links and says {view.state}: {view.reason}"
+
+
+def vouching(world: World, peer: Peer) -> Iterator[str]:
+    """(6) No identity metadata is shown that the issuer did not vouch for, of this very key."""
+    for key, shown in _shown(peer).items():
+        said = [dict(shown.identity_service_metadata)] if shown.identity_service_metadata else []
+        if shown.expired_identity_service_metadata is not None:
+            said.append(dict(shown.expired_identity_service_metadata))
+        for metadata in said:
+            if metadata not in world.office.vouched.get(key, ()):
+                yield f"(6) {peer.device.name} shows {metadata}, which nobody said of that peer"
+        verified = shown.identity.status is IdentityStatus.VERIFIED
+        if verified and key not in world.office.vouched:
+            yield f"(6) {peer.device.name} shows somebody as verified whom nobody vouched for"
+
+
+def issuance(world: World) -> Iterator[str]:
+    """(6) Correct peers that are connected go by the same key set and revocation list."""
+    for part in components(world):
+        numbers = {peer.device.name: peer.device.kept.numbers() for peer in part}
+        if len(set(numbers.values())) > 1:
+            yield f"(6) connected peers go by other key sets or revocation lists: {numbers}"
+
+
+def revocation(world: World) -> Iterator[str]:
+    """(6) Who is revoked is so everywhere where the list has come, whatever its token."""
+    names = {device.key: device.name for device in world.devices}
+    for part in components(world):
+        for peer in part:
+            revoked = peer.device.kept.revoked
+            for key, shown in _shown(peer).items():
+                if revoked is not None and key in revoked.peer_keys:
+                    if shown.identity.status in (IdentityStatus.VERIFIED, IdentityStatus.EXPIRED):
+                        yield f"(6) {peer.device.name} shows {names[key]} as if it had its token"
+                elif shown.identity.status is IdentityStatus.REVOKED:
+                    yield f"(6) {peer.device.name} shows somebody as revoked who is not"
+
+
+def no_way_back(devices: Iterable[Device], seen: dict[bytes, tuple[int, int]]) -> Iterator[str]:
+    """(6) Nobody goes back to an older key set or revocation list, not even by a restart."""
+    for device in devices:
+        now, before = device.kept.numbers(), seen.get(device.key, (0, 0))
+        if now[0] < before[0] or now[1] < before[1]:
+            yield f"(6) {device.name} went back from key set and list {before} to {now}"
+        seen[device.key] = now
 
 
 def first(found: Iterable[str], most: int = 20) -> list[str]:

@@ -101,6 +101,8 @@ class Peer:
             wall_ms=device.wall_ms,
             rng=self._rng,
             metadata=device.metadata,
+            token=device.token,
+            issuers=device.kept.issuers(),
             addresses=self._addresses,
         )
         self.targets = Targets(self._rng, self.instance)
@@ -425,10 +427,26 @@ class Peer:
         self.node.set_metadata(data, self._clock.now)
         self._pump()
 
+    def set_token(self, data: bytes | None) -> None:
+        """Publish another identity token, as a login does."""
+        self.device.token = data
+        self.node.set_token(data, self._clock.now)
+        self._pump()
+
+    def told(self, raw: bytes) -> None:
+        """Take a signed object of the issuer from a file."""
+        self.node.issuers.take(raw)
+        self.device.kept.keep(self.node.issuers)
+        self.node.tell_issuer(self.world.office.authority.name)
+        self._pump()
+
     def _pump(self) -> None:
         now = self._clock.now
         self.node.tick(now)
         self.peering.tick(now)
+        if self.node.learned:
+            self.node.learned.clear()
+            self.device.kept.keep(self.node.issuers)
         self._carry_out(self.node.take_output())
         self._wake_by(max(self.node.next_time(), now + 0.001))
         self._dial_by(now + DIAL_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -11,8 +12,11 @@ import pytest
 from presence_core.engine.node import Node
 from presence_core.engine.view import ViewKeeper
 from presence_core.gossip import record
+from presence_core.gossip.issuer_objects import IssuerGossip
 from presence_core.gossip.spread import Spread
 from presence_core.gossip.topology import EdgeKey, Topology
+from presence_core.identity.issuer import SignedObject
+from presence_core.identity.verify import Issuers, Taken, Verdict
 from presence_core.model import ViewState
 from tests.simulation.chaos import run_chaos
 
@@ -62,6 +66,35 @@ def nobody_jumps_above_what_an_earlier_run_said() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def whose_key_a_token_is_for_does_not_matter() -> Iterator[None]:
+    judge = Issuers._judge
+
+    def careless(self: Issuers, checked: Any, peer_key: bytes, now: float) -> Verdict:
+        return judge(self, checked, checked.token.peer_key, now)
+
+    with mock.patch.object(Issuers, "_judge", careless):
+        yield
+
+
+@contextmanager
+def issuers_objects_are_not_handed_on() -> Iterator[None]:
+    with mock.patch.object(IssuerGossip, "due", return_value=[]):
+        yield
+
+
+@contextmanager
+def older_objects_of_issuers_are_taken() -> Iterator[None]:
+    compare = Issuers._compare
+
+    def careless(self: Issuers, signed: SignedObject) -> Taken:
+        taken = compare(self, signed)
+        return Taken.NEWS if taken is Taken.OLDER else taken
+
+    with mock.patch.object(Issuers, "_compare", careless):
+        yield
+
+
 @pytest.mark.parametrize(
     ("fault", "invariant"),
     [
@@ -70,6 +103,9 @@ def nobody_jumps_above_what_an_earlier_run_said() -> Iterator[None]:
         (own_links_that_ended_still_count, "(2)"),
         (every_signature_holds, "(3)"),
         (the_view_is_always_current, "(5)"),
+        (whose_key_a_token_is_for_does_not_matter, "(6)"),
+        (issuers_objects_are_not_handed_on, "(6)"),
+        (older_objects_of_issuers_are_taken, "(6)"),
     ],
 )
 def test_a_fault_is_found(fault: Callable[[], object], invariant: str) -> None:

@@ -16,6 +16,7 @@ from tests.simulation.air import Air
 from tests.simulation.clock import Clock, Trace
 from tests.simulation.device import Device
 from tests.simulation.network import LinkQuality, Network
+from tests.simulation.office import Office
 from tests.simulation.parsing import SharedParsing, shared_parsing
 from tests.simulation.peer import Peer
 
@@ -43,6 +44,7 @@ class World:
         self.network = Network(self.clock, self._dice(), quality or LinkQuality())
         self.air = Air(self.clock, self.network, self._dice(), ears)
         self.mesh = MeshKey(self.rng.randbytes(32), "simulation")
+        self.office = Office(self._dice())
         self.devices: list[Device] = []
         self.by_key: dict[bytes, Device] = {}
         self.invented: dict[bytes, Device] = {}

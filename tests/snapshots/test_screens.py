@@ -9,9 +9,14 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from presence_core.model import PresenceGraph
+from presence_core.model import IdentityStatus, PresenceGraph
 from presence_tui.app import PresenceApp
+from presence_tui.screens.main import MainScreen
+from presence_tui.viewmodel.columns import Chosen
+from presence_tui.viewmodel.layout import Layout
+from presence_tui.widgets.peer_table import PeerTable
 from tests import canned
+from tests.canned_story import story
 
 SIZES = {"80x24": (80, 24), "120x36": (120, 36), "200x60": (200, 60)}
 SCENES: dict[str, Callable[[], PresenceGraph]] = {
@@ -53,10 +58,81 @@ def test_scene(snap_compare: Any, scene: str, size: str) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("keys", [("8",), ("8", "f", "f", "down"), ("8", "space", "o")])
+def test_timeline(
+    snap_compare: Any, keys: tuple[str, ...], size: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("presence_tui.screens.main.ALARM_SECONDS", 3_600.0)  # no toast in between
+    graphs = story()
+    source = canned.CannedSource(graphs[0])
+    app = PresenceApp(source, now=lambda: min(source.graph.generated_at, canned.NOW))
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        for graph in graphs[1:]:
+            source.publish(graph)
+            await settle(pilot)
+        await pressing(*keys)(pilot)
+
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_columns(snap_compare: Any, size: str) -> None:
+    run = pressing("c", "down", "space", "down", "s", "a", "g", "right")
+    assert snap_compare(app_of(canned.team()), terminal_size=SIZES[size], run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_groups_pins_and_metadata(snap_compare: Any, size: str) -> None:
+    chosen = tuple(Chosen(key) for key in ("name", "meta:role", "meta:team", "presence", "hops"))
+    layout = Layout(
+        chosen,
+        sort=(("meta:role", False), ("name", True)),
+        group="meta:team",
+        pinned=frozenset({canned.peer_key(7)}),
+    )
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, MainScreen)
+        screen.show_layout(layout)
+        await settle(pilot)
+
+    assert snap_compare(app_of(canned.team()), terminal_size=SIZES[size], run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("pane", ["2", "3", "4", "5", "6"])
 def test_pane(snap_compare: Any, pane: str, size: str) -> None:
     app = app_of(canned.blind())
     assert snap_compare(app, terminal_size=SIZES[size], run_before=pressing("down", pane))
+
+
+def selecting(number: int, *keys: str) -> Callable[[Pilot[Any]], Any]:
+    async def run(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        pilot.app.screen.query_one(PeerTable).select(canned.peer_key(number))
+        await pilot.press(*keys)
+        await settle(pilot)
+
+    return run
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("status", [*IdentityStatus, "warned", "blocked", "grace"])
+def test_identity(snap_compare: Any, status: str, size: str) -> None:
+    number = [*IdentityStatus, "warned", "blocked", "grace"].index(status) + 1
+    app = app_of(canned.statuses())
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=selecting(number, "2"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("number", "key"), [(13, "v"), (1, "b"), (14, "u")])
+def test_decision(snap_compare: Any, number: int, key: str, size: str) -> None:
+    app = app_of(canned.statuses())
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=selecting(number, "3", key))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -72,6 +148,30 @@ def test_links_of_a_neighbour(snap_compare: Any, size: str) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("peers", [12, 40, 300])
+def test_graph(snap_compare: Any, peers: int, size: str) -> None:
+    app = app_of(canned.many(peers))
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=pressing("7"))
+
+
+@pytest.mark.parametrize("scene", ["team", "blind", "hostile", "filling"])
+def test_graph_over_the_whole_screen(snap_compare: Any, scene: str) -> None:
+    app = app_of(getattr(canned, scene)())
+    assert snap_compare(app, terminal_size=(120, 36), run_before=pressing("7", "z"))
+
+
+def test_graph_without_colour(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = app_of(canned.many())
+    assert snap_compare(app, terminal_size=(120, 36), run_before=pressing("7", "z"))
+
+
+def test_graph_of_neighbours(snap_compare: Any) -> None:
+    app = app_of(canned.many())
+    assert snap_compare(app, terminal_size=(120, 36), run_before=pressing("7", "z", "d"))
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_editor_with_an_error(snap_compare: Any, size: str) -> None:
     async def run(pilot: Pilot[Any]) -> None:
         await settle(pilot)
@@ -83,6 +183,13 @@ def test_editor_with_an_error(snap_compare: Any, size: str) -> None:
         await settle(pilot)
 
     assert snap_compare(app_of(canned.one()), terminal_size=SIZES[size], run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_metadata_as_a_form(snap_compare: Any, size: str) -> None:
+    app = app_of(canned.team())
+    keys = ("4", "f2", "m", "delete", "f3", "a", "r")
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=pressing(*keys))
 
 
 @pytest.mark.parametrize("size", SIZES)

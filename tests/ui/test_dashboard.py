@@ -23,7 +23,8 @@ from presence_tui.app import PresenceApp
 from presence_tui.screens.help import HelpScreen
 from presence_tui.screens.main import PANES, MainScreen
 from presence_tui.viewmodel.help import KEYS
-from presence_tui.viewmodel.rows import SORTS, Show
+from presence_tui.viewmodel.orders import SORTS
+from presence_tui.viewmodel.rows import Show
 from presence_tui.widgets.bars import KeyHints, PaneBar
 from presence_tui.widgets.local_peer import LocalPeerPane
 from presence_tui.widgets.metadata_editor import MetadataEditor
@@ -567,7 +568,7 @@ async def test_every_binding_has_an_id_of_its_own() -> None:
 async def test_the_help_names_every_key() -> None:
     written = {key for _, keys in KEYS for text, _ in keys for key in text.split()}
     names = {"question_mark": "?", "slash": "/", "pageup": "pgup", "pagedown": "pgdn"}
-    names |= {"up": "↑", "down": "↓", "escape": "esc"}
+    names |= {"up": "↑", "down": "↓", "left": "←", "right": "→", "escape": "esc"}
     async with dashboard(canned.one()) as one:
         keys = {key for binding in all_bindings(one) for key in binding.key.split(",")}
         assert {names.get(key, key) for key in keys} <= written

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from presence_core.model import Identity, IdentityStatus, MetadataState, Peer
+from presence_core.model import Identity, IdentityStatus, MetadataState, Peer, Trust
 from presence_tui.viewmodel.identity import (
     StepState,
     check_steps,
@@ -29,6 +29,7 @@ def with_status(status: IdentityStatus, **changes: Any) -> Peer:
         status,
         "because of a test",
         issuer="https://id.example",
+        key_id="0011223344556677",
         subject="anna",
         not_before=NOW - timedelta(days=1),
         expires_at=NOW + timedelta(hours=3, minutes=20),
@@ -128,6 +129,7 @@ def test_claims_of_an_unchecked_token_are_said_to_be_claims() -> None:
     verified = page(with_status(IdentityStatus.VERIFIED))
     assert "claimed" not in verified
     assert "https://id.example" in verified
+    assert "key id   0011 2233 4455 6677" in verified
     assert "anna" in verified
     assert "3 h 20 min left" in verified
 
@@ -135,6 +137,18 @@ def test_claims_of_an_unchecked_token_are_said_to_be_claims() -> None:
 def test_a_token_that_is_not_valid_yet_says_when() -> None:
     identity = Identity(IdentityStatus.NOT_YET_VALID, "", not_before=NOW + timedelta(minutes=5))
     assert "in 5 min" in page(peer(2, identity=identity))
+
+
+def test_what_to_do_about_an_issuer_that_is_not_known_is_a_command() -> None:
+    assert "presence-tui issuer add FILE" in page(with_status(IdentityStatus.UNKNOWN_ISSUER))
+
+
+def test_what_speaks_against_a_peer_stands_before_what_speaks_for_it() -> None:
+    shown = page(
+        with_status(IdentityStatus.VERIFIED, key_warning="seen before", trust=Trust.BLOCKED)
+    )
+    assert shown.index("! key warning: seen before") < shown.index("✓ verified")
+    assert shown.index("✗ blocked") < shown.index("✓ verified")
 
 
 def test_the_own_pane_says_how_to_become_known() -> None:

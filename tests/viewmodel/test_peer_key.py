@@ -8,15 +8,8 @@ import segno
 from presence_core.identity.keys import parse_peer_key, safety_number
 from presence_core.model import Peer, PeerPresence, PresenceState, Trust
 from presence_tui.viewmodel.page import Page, Tone
-from presence_tui.viewmodel.peer_key import (
-    QR_COLUMNS,
-    grouped,
-    key_page,
-    qr_lines,
-    qr_rows,
-    safety_rows,
-    trust_words,
-)
+from presence_tui.viewmodel.peer_key import QR_COLUMNS, key_page, qr_lines, qr_rows
+from presence_tui.viewmodel.trust import grouped, safety_rows, trust_words
 from tests.viewmodel.peers import FORBIDDEN, HOSTILE, NOW, peer
 
 LOCAL = peer(1, "field-laptop")

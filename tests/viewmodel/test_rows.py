@@ -12,16 +12,12 @@ from presence_core.model import (
     MetadataState,
     Peer,
     PeerPresence,
+    PresenceGraph,
     PresenceState,
     Trust,
 )
-from presence_tui.viewmodel.rows import (
-    SORTS,
-    Query,
-    Rows,
-    Show,
-    rtt_of,
-)
+from presence_tui.viewmodel.orders import GROUPS, SORTS, rtt_of
+from presence_tui.viewmodel.rows import GroupTitle, Query, Row, Rows, Show
 from presence_tui.viewmodel.tally import Tallies
 from tests import canned
 from tests.canned import NOW, Link, Member, ago, make_graph, make_peer, peer_key
@@ -80,6 +76,23 @@ def test_the_verified_come_first_and_the_missing_last() -> None:
     rows = rows_of(canned.many().remote_peers, Query(sort="identity"))
     statuses = [row.peer.identity.status for row in rows.shown]
     assert statuses == sorted(statuses, key=list(reversed(IdentityStatus)).index)
+
+
+def test_whoever_is_blocked_comes_after_all_others_and_at_once() -> None:
+    rows = Rows()
+    rows.ask(Query(sort="identity"))
+    graph = canned.statuses()
+    rows.take(graph.remote_peers, NOW)
+    rows.arrange(hold=False)
+    assert rows.shown[-1].peer.trust is Trust.BLOCKED
+    best = rows.shown[0].peer
+    assert best.identity.status is IdentityStatus.VERIFIED
+    peers = tuple(
+        replace(peer, trust=Trust.BLOCKED) if peer is best else peer for peer in graph.remote_peers
+    )
+    rows.take(peers, NOW)
+    rows.arrange(hold=False)
+    assert best.peer_key in {row.peer.peer_key for row in rows.shown[-2:]}
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -403,3 +416,118 @@ def test_tallies_count_by_kind() -> None:
         counts.verified,
     )
     assert (tally.lost, tally.left) == (4, 2)
+
+
+def test_tallies_count_warnings_and_not_the_blocked_as_verified() -> None:
+    peers = canned.statuses().remote_peers
+    tallies = Tallies(peers)
+    assert (tallies.now.verified, tallies.now.warned) == (3, 1)
+    blocked = next(peer for peer in peers if peer.trust is Trust.BLOCKED)
+    warned = next(peer for peer in peers if peer.key_warning is not None)
+    tallies.change(blocked, replace(blocked, trust=Trust.SEEN))
+    tallies.change(warned, replace(warned, key_warning=None))
+    assert (tallies.now.verified, tallies.now.warned) == (4, 0)
+
+
+# -- several orders, groups, pins
+
+
+ROLES = ("medic", "cook", None, "medic", 7, "cook", "medic", True, ["x"])
+
+
+def roles() -> PresenceGraph:
+    return make_graph(
+        [
+            Member(n, f"n{9 - n}", {} if role is None else {"role": role})
+            for n, role in enumerate(ROLES, 1)
+        ],
+        [Link(0, n) for n in range(1, 10)],
+    )
+
+
+def told(rows: Rows) -> list[str]:
+    return [
+        f"{row.peer.device_name} {row.peer.peer_metadata.get('role', '-')}" for row in rows.shown
+    ]
+
+
+def test_metadata_sorts_numbers_before_texts_before_the_rest_and_the_unknown_come_last() -> None:
+    rows = rows_of(roles().remote_peers, Query(sort="meta:role"))
+    values = [row.peer.peer_metadata.get("role", "-") for row in rows.shown]
+    assert values == [True, 7, "cook", "cook", "medic", "medic", "medic", ["x"], "-"]
+    rows = rows_of(roles().remote_peers, Query(sort="meta:role", reverse=True))
+    assert rows.shown[-1].peer.peer_metadata == {}
+
+
+def test_of_equal_values_the_next_order_decides_each_in_its_direction() -> None:
+    query = Query(sort="meta:role").also_sorted_by("name")
+    rows = rows_of(roles().remote_peers, query)
+    assert told(rows)[2:7] == ["n3 cook", "n7 cook", "n2 medic", "n5 medic", "n8 medic"]
+    rows = rows_of(roles().remote_peers, query.also_sorted_by("name"))
+    assert told(rows)[2:7] == ["n7 cook", "n3 cook", "n8 medic", "n5 medic", "n2 medic"]
+    rows = rows_of(roles().remote_peers, query.also_sorted_by("meta:role"))
+    assert told(rows)[1:6] == ["n2 medic", "n5 medic", "n8 medic", "n3 cook", "n7 cook"]
+    assert told(rows)[-1] == "n6 -"
+
+
+def test_sorting_by_one_column_ends_sorting_by_several() -> None:
+    query = Query(sort="meta:role").also_sorted_by("name").sorted_by("hops")
+    assert query.orders == (("hops", False),)
+
+
+def test_the_pinned_come_first_whatever_the_order() -> None:
+    pinned = frozenset({peer_key(3), peer_key(6)})
+    for reverse in (False, True):
+        rows = rows_of(roles().remote_peers, Query(reverse=reverse, pinned=pinned))
+        assert {row.peer.peer_key for row in rows.shown[:2]} == pinned
+        rest = names(rows)[2:]
+        assert rest == sorted(rest, reverse=reverse)
+
+
+def test_groups_have_titles_with_counts_and_lines_lead_to_rows() -> None:
+    query = Query(group="meta:role", pinned=frozenset({peer_key(9)}))
+    rows = rows_of(roles().remote_peers, query)
+    titles = [line for line in rows.lines if isinstance(line, GroupTitle)]
+    assert titles == [
+        GroupTitle("pinned", 1),
+        GroupTitle("role true", 1),
+        GroupTitle("role 7", 1),
+        GroupTitle("role cook", 2),
+        GroupTitle("role medic", 3),
+        GroupTitle("no role", 1),
+    ]
+    assert [line for line in rows.lines if isinstance(line, Row)] == rows.shown
+    for row in rows.shown:
+        line = rows.position(row)
+        assert line is not None
+        assert rows.lines[line] is row
+    assert rows.row_near(0) is rows.shown[0]
+    assert rows.row_near(0, -1) is rows.shown[0]
+    assert rows.row_near(10_000) is rows.shown[-1]
+    assert rows.row_near(2) is rows.shown[1]  # a title: the row below it
+    assert rows.row_near(2, -1) is rows.shown[0]
+    assert Rows().row_near(0) is None
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_group_of_facts_holds_together(group: str) -> None:
+    peers = canned.many().remote_peers + canned.statuses().remote_peers[13:]
+    rows = rows_of(tuple(sorted(peers, key=lambda p: p.peer_key)), Query(group=group))
+    titles = [line.words for line in rows.lines if isinstance(line, GroupTitle)]
+    assert len(titles) == len(set(titles)) >= 1
+
+
+def test_rows_with_groups_are_kept_up_as_others_are() -> None:
+    graph = roles()
+    rows = rows_of(graph.remote_peers, Query(group="meta:role", then=(("rtt", True),)))
+    before = rows.lines
+    assert not rows.arrange(hold=False)
+    changed = tuple(
+        replace(peer, peer_metadata={"role": "cook"}) if peer.device_name == "n8" else peer
+        for peer in graph.remote_peers
+    )
+    rows.take(changed, NOW)
+    assert rows.arrange(hold=False)
+    assert rows.lines != before
+    assert GroupTitle("role cook", 3) in rows.lines
+    assert GroupTitle("role medic", 2) in rows.lines

@@ -7,14 +7,14 @@ import pytest
 from rich.cells import cell_len
 
 from presence_core.model import IdentityStatus, PeerPresence, PresenceState, ViewState
+from presence_tui.viewmodel.columns import Column, columns_for
+from presence_tui.viewmodel.orders import SORTS
 from presence_tui.viewmodel.page import Span, Tone
-from presence_tui.viewmodel.rows import SORTS, Query, Row, Show
+from presence_tui.viewmodel.rows import Query, Row, Show
 from presence_tui.viewmodel.table import (
     CellContext,
-    Column,
     asked_words,
     cell,
-    columns_for,
     fit,
     rtt_words,
     since_words,
@@ -243,6 +243,7 @@ def test_what_is_said_gets_shorter() -> None:
         "online /water… 3/1,200 held",
         "3/1,200 held",
         "3/1,200",
+        "3",
     )
     assert asked_words(Query(), count=3, of=3, held=True)[0] == "order held while you move"
 

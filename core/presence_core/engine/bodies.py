@@ -69,10 +69,13 @@ class NodeBodies:
             self.store.give_up_own(instead_of)
         return body
 
-    def inline(self) -> tuple[bytes, ...]:
-        """Return what goes into a Hello: the token, by which one may be let in, then metadata."""
+    def inline(self, own: Record) -> tuple[bytes, ...]:
+        """Return what goes into a Hello beside the own record: what that names, if there is room.
+
+        The token comes first: by it one may be let in.
+        """
         chosen: list[bytes] = []
-        for body in (self.own_token, self.own_metadata):
+        for body in (own.token, own.metadata):
             data = None if body is None else self.store.get(body.sha256)
             if data is not None and sum(map(len, chosen)) + len(data) <= MAX_INLINE_BODIES:
                 chosen.append(data)

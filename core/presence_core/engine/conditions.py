@@ -17,7 +17,8 @@ class Conditions:
     Sources: ``lan`` (listening for connections), ``mdns`` (finding peers), ``static`` (configured
     addresses), ``mesh`` (other meshes on this network), ``neighbours`` (full peers),
     ``admission`` (who refused whom), ``gossip`` (who sends what does not hold), ``clock``, ``home``
-    (files of the engine), ``identity`` (the own token, and the files of issuers).
+    (files of the engine), ``identity`` (the own token, and the files of issuers), ``trust`` (the
+    file of known and blocked keys).
     """
 
     def __init__(self, now: Callable[[], datetime], changed: Callable[[], None]) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from presence_core.identity.issuer import RevocationList
     from presence_core.identity.verify import Verdict
 
+_MOST_SAID = 3
+"""Concerns that are said in full."""
+
 _NEWS_OR_KNOWN = (Taken.NEWS, Taken.KNOWN)
 _HARMLESS = (Taken.NEWS, Taken.KNOWN, Taken.OLDER, Taken.UNKNOWN_ISSUER)
 
@@ -274,7 +277,10 @@ class Credentials:
         if not concerns:
             self._conditions.clear("identity")
             return
-        message = "; ".join(concern.message for concern in concerns)
+        said = [concern.message for concern in concerns[:_MOST_SAID]]
+        if len(concerns) > _MOST_SAID:
+            said.append(f"and {len(concerns) - _MOST_SAID} more")
+        message = "; ".join(said)
         self._conditions.set("identity", ConditionState.WARNING, message, concerns[0].hint)
 
     async def close(self) -> None:

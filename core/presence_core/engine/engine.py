@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import platform
 import random
-import socket
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,8 +19,10 @@ from presence_core.engine.conditions import Conditions
 from presence_core.engine.credentials import Credentials
 from presence_core.engine.graph import GraphBuilder
 from presence_core.engine.home import mesh_of
+from presence_core.engine.host import device_name, os_name
 from presence_core.engine.lan import Lan
 from presence_core.engine.links import Clock, Links
+from presence_core.engine.measures import Measures
 from presence_core.engine.memory import GIVE_BACK_SECONDS, give_back
 from presence_core.engine.node import Node
 from presence_core.engine.observers import GraphWatch
@@ -31,6 +31,7 @@ from presence_core.engine.own_record import NodeProfile
 from presence_core.engine.peering import Peering
 from presence_core.engine.reports import Reports
 from presence_core.engine.targets import Target, Targets
+from presence_core.engine.trust_keeper import TrustKeeper
 from presence_core.engine.view import Sight, ViewKeeper
 from presence_core.gossip.neighbours import Slots
 from presence_core.handshake.events import ByeCode
@@ -40,7 +41,6 @@ from presence_core.model import Mesh, PresenceGraph, ViewState
 if TYPE_CHECKING:
     from presence_core.config import PresenceConfig
     from presence_core.engine.admission import ConnectionRequestHandler
-    from presence_core.engine.connections import LinkMeasure
     from presence_core.identity.mesh import MeshKey
     from presence_core.transports.stream import Stream
 
@@ -55,20 +55,7 @@ FILLING_SECONDS = 0.1
 DIAL_SECONDS = 0.01
 """How soon targets are looked through after something happened; often much happens at once."""
 
-MEASURE_SECONDS = 5.0
-"""How often round trips and byte counters of links are shown anew."""
-
 HOUSEKEEPING_SECONDS = 0.5
-
-
-def os_name() -> str:
-    """Return the operating system in the words of the presence graph."""
-    return {"Darwin": "macOS"}.get(platform.system(), platform.system() or "Generic")
-
-
-def device_name() -> str:
-    """Return the name a device goes by when nobody has given it one."""
-    return socket.gethostname().partition(".")[0] or "unnamed"
 
 
 class Engine:
@@ -83,6 +70,7 @@ class Engine:
         self.config = config
         self.started = False
         self.links: Links
+        self.trust: TrustKeeper
         self.watch: GraphWatch
         self._loop = asyncio.get_running_loop()
         self._rng = random.Random(random.SystemRandom().getrandbits(64))
@@ -117,7 +105,7 @@ class Engine:
         self._node: Node
         self._peering: Peering
         self._builder: GraphBuilder
-        self._measures: dict[int, LinkMeasure] = {}
+        self._measures: Measures
         self._sequence = 0
         self._housekeeping: asyncio.Task[None] | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
@@ -125,7 +113,6 @@ class Engine:
         self._give_back_timer: asyncio.TimerHandle | None = None
         self._pump_handle: asyncio.Handle | None = None
         self._built_at = float("-inf")
-        self._measured_at = float("-inf")
 
     # -- life
 
@@ -162,13 +149,23 @@ class Engine:
         return self.config.transports is None or "lan" in self.config.transports
 
     def _open_home(self) -> int:
-        """Open key, mesh key and metadata (files: not for the event loop); return the epoch."""
+        """Open the files of the home (not for the event loop); return the epoch."""
         home = self.config.home_path
         self._key_file = KeyFile.open(home)
         self._mesh = mesh_of(self.config, home)
         self.metadata.open(self.config.metadata)
         self.credentials.open()
-        return self._key_file.next_epoch(self._clock.wall_ms())
+        epoch = self._key_file.next_epoch(self._clock.wall_ms())
+        self.trust = TrustKeeper(
+            home,
+            self._key_file.identity.peer_key,
+            epoch,
+            self._conditions,
+            changed=self._changed,
+            blocking=self._blocking,
+        )
+        self.trust.open()
+        return epoch
 
     def _build_node(self, epoch: int) -> None:
         assert self._key_file is not None
@@ -189,7 +186,11 @@ class Engine:
         )
         self._targets.instance = self._mesh.instance_name(identity.peer_key, epoch)
         self._peering = Peering(
-            self._node, self._targets, self._rng, Slots.of(self.config.max_links)
+            self._node,
+            self._targets,
+            self._rng,
+            Slots.of(self.config.max_links),
+            blocked=self.trust.acquaintances.blocked,
         )
         self.links = Links(
             identity,
@@ -202,7 +203,8 @@ class Engine:
             missed=self._lan.look_again,
         )
         self.set_handler(self._handler)
-        self._builder = GraphBuilder(self._node)
+        self._measures = Measures(self.links.measures)
+        self._builder = GraphBuilder(self._node, self.trust.acquaintances)
         self._view.start(now, networked=self._networked)
         self.watch = GraphWatch(self._make_graph())
 
@@ -234,14 +236,30 @@ class Engine:
         await self._lan.stop()
         if hasattr(self, "watch"):
             self.watch.close()
+        if hasattr(self, "trust"):
+            await self.trust.close()
         if self._key_file is not None:
             await asyncio.to_thread(self._key_file.close)
 
     def _accepted(self, stream: Stream) -> None:
-        self.links.accept(stream)
+        if self._running:
+            self.links.accept(stream)
+        else:
+            stream.abort()  # it came while we say goodbye: nobody would close it
 
     def _dialled(self, stream: Stream, target: Target) -> None:
-        self.links.dialled(stream, target)
+        if self._running:
+            self.links.dialled(stream, target)
+        else:
+            stream.abort()
+
+    def _blocking(self, key: bytes) -> None:
+        """Part with a peer that is blocked from now on, or look for one that is no more."""
+        if key in self.trust.acquaintances.blocked:
+            self.links.part_with(key)
+        else:
+            self._targets.again(key, self._clock.now())
+            self._dial_soon()
 
     # -- what programs ask
 
@@ -351,37 +369,17 @@ class Engine:
     def _make_graph(self) -> PresenceGraph:
         now = self._clock.now()
         self._assess_view(now)
-        self._measure(now)
+        self._measures.take(now)
         self._sequence += 1
+        self.trust.acquaintances.tick(now, _utc())
         return self._builder.build(
             sequence=self._sequence,
             generated_at=_utc(),
             view=self._view.view,
             mesh=Mesh(self._mesh.name, self._mesh.open),
             conditions=self._conditions.all(),
-            measures=self._measures,
+            measures=self._measures.shown,
         )
-
-    def _measure(self, now: float) -> bool:
-        """Take measurements over now and then; the first round trip of a link at once.
-
-        Returns whether something is to be shown anew.
-        """
-        due = now - self._measured_at >= MEASURE_SECONDS
-        if due:
-            self._measured_at = now
-        measures = self.links.measures()
-        taken = {
-            link_id: new
-            if due
-            or (known := self._measures.get(link_id)) is None
-            or (known.rtt_ms is None and new.rtt_ms is not None)
-            else known
-            for link_id, new in measures.items()
-        }
-        changed = any(taken[link_id] is not self._measures.get(link_id) for link_id in taken)
-        self._measures = taken
-        return changed
 
     def _assess_view(self, now: float) -> bool:
         busy = not self._view.settled and (
@@ -406,6 +404,7 @@ class Engine:
             await asyncio.sleep(self._house_pause())
             try:
                 await self.metadata.follow()
+                await self.trust.follow(self._clock.now())
                 await self.credentials.follow()
                 self._look_around()
             except Exception:
@@ -422,17 +421,18 @@ class Engine:
             self.links.end(surplus, ByeCode.SURPLUS, "there are links enough")
         self._lan.set_free_slots(self._peering.free())
         self._node.exchange.strikes.forget(now)
-        self._reports.offences(self._node.exchange.strikes, self._name_of)
+        self._reports.offences(self._node.exchange.strikes, self.name_of)
         self._reports.fade(now)
         own = self._node.identities.of(self._node.key)
         self.credentials.report(own, self._clock.wall_ms() / 1000)
         if self._node.identities.wait() == 0.0:  # the clock was set
             self._pump_soon()
         self._reports.clocks([link.clock_offset for link in self._node.links.values()])
-        if self._measure(now) | self._assess_view(now):
+        if self._measures.take(now) | self._assess_view(now):
             self._changed()
 
-    def _name_of(self, key: bytes) -> str | None:
+    def name_of(self, key: bytes) -> str | None:
+        """Return what a peer calls itself, None for one that is not known."""
         entry = self._node.table.get(key)
         return None if entry is None else entry.record.name
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from presence_core.codec.metadata import MetadataError, decode_metadata
+from presence_core.engine.acquaintances import Acquaintances
 from presence_core.engine.connections import Connections, LinkMeasure, moment
 from presence_core.engine.ordered import Ordered
 from presence_core.gossip.topology import Way, edge_key
@@ -39,10 +40,14 @@ if TYPE_CHECKING:
 
 
 class GraphBuilder:
-    """Builds graphs of one node. Takes the node's sets of what has changed at each."""
+    """Builds graphs of one node. Takes the node's sets of what has changed at each.
 
-    def __init__(self, node: Node) -> None:
+    ``acquaintances`` hear of everybody who is shown; without a trust file they know nobody yet.
+    """
+
+    def __init__(self, node: Node, acquaintances: Acquaintances | None = None) -> None:
         self._node = node
+        self._acquaintances = acquaintances or Acquaintances(node.key, node.own_epoch)
         self._connections = Connections(node.topology, self.text)
         self._texts: dict[bytes, tuple[str, str]] = {}
         self._metadata: dict[bytes, tuple[PeerBody, JsonObject, bool]] = {}
@@ -70,8 +75,11 @@ class GraphBuilder:
         ]
         self._heard = {link.key: measure.heard_ms for link, measure in measured}
         own = {edge_key(node.key, link.key, link.transport): measure for link, measure in measured}
-        for key in changed | self._connections.update(edges, own):
-            self._refresh(key)
+        waiting = changed | self._connections.update(edges, own) | self._restanding()
+        while waiting:
+            for key in waiting:
+                self._refresh(key)
+            waiting = self._restanding()  # whom one met may be what another is warned of
         return PresenceGraph(
             generated_at=generated_at,
             sequence=sequence,
@@ -82,6 +90,11 @@ class GraphBuilder:
             connections=self._connections.all(),
             conditions=conditions,
         )
+
+    def _restanding(self) -> set[bytes]:
+        """Return the peers that stand otherwise with this device than when they were shown."""
+        changed, self._acquaintances.changed = self._acquaintances.changed, set()
+        return {key for key in changed if self._node.table.get(key) is not None}
 
     def text(self, key: bytes) -> str:
         """Return the text of a peer key, ``pk1…``."""
@@ -115,6 +128,7 @@ class GraphBuilder:
         metadata, state = self._metadata_of(record, node.metadata.get(key))
         verdict = node.identities.of(key)
         identity = verdict.identity
+        standing = self._acquaintances.meet(key, record.name, identity, here=way is not None)
         return Peer(
             peer_key=peer_key,
             short_id=short,
@@ -127,6 +141,8 @@ class GraphBuilder:
             identity=identity,
             identity_service_metadata=_vouched(verdict, IdentityStatus.VERIFIED) or EMPTY,
             expired_identity_service_metadata=_vouched(verdict, IdentityStatus.EXPIRED),
+            trust=standing.trust,
+            key_warning=standing.warning,
             presence=self._presence(record, way),
             connections=self._connections.of(key),
         )

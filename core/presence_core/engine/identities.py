@@ -15,7 +15,7 @@ from presence_core.identity.token import MAX_TOKEN
 from presence_core.identity.verify import MISSING, oversize, pending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from presence_core.engine.peer_bodies import PeerBody
     from presence_core.gossip.record import Record
@@ -107,7 +107,7 @@ class Identities:
                 self._judged[key] = _Judged(pending())
                 self._changed(key)
             if self._left > 0:
-                self._check(key)
+                self._check([key])
 
     def _settle(self, key: bytes, judged: _Judged | None) -> None:
         """Think of a peer what its record alone says; None: it has no token."""
@@ -120,20 +120,23 @@ class Identities:
         if not _same(before, self.of(key)):
             self._changed(key)
 
-    def _check(self, key: bytes) -> None:
-        """Judge the token of a peer."""
-        self._left -= 1
-        del self._waiting[key]
-        token = self._token(key)
-        if token is None:  # it went while it waited, and somebody has looked at that
-            return
-        before = self.of(key)
-        verdict = self.issuers.check(token.value, key, self._wall())
-        self._judged[key] = _Judged(verdict, token)
-        if verdict.until != float("inf"):
-            self._set_alarm(verdict.until, key)
-        if not _same(before, verdict):
-            self._changed(key)
+    def _check(self, keys: Iterable[bytes]) -> None:
+        """Judge the tokens of some peers that wait for it."""
+        tokens: list[tuple[bytes, PeerBody]] = []
+        for key in keys:
+            del self._waiting[key]
+            token = self._token(key)
+            if token is not None:  # else it went while it waited, and somebody has looked at that
+                tokens.append((key, token))
+        self._left -= len(tokens)
+        verdicts = self.issuers.check_all([(t.value, key) for key, t in tokens], self._wall())
+        for (key, token), verdict in zip(tokens, verdicts, strict=True):
+            before = self.of(key)
+            self._judged[key] = _Judged(verdict, token)
+            if verdict.until != float("inf"):
+                self._set_alarm(verdict.until, key)
+            if not _same(before, verdict):
+                self._changed(key)
 
     def _set_alarm(self, at: float, key: bytes) -> None:
         if len(self._alarms) > 2 * len(self._judged) + _SPARE_ALARMS:
@@ -160,8 +163,8 @@ class Identities:
             if judged is not None and judged.verdict.until == at:
                 self._waiting[key] = None
         self._left = CHECKS_AT_ONCE
-        for key in tuple(islice(self._waiting, self._left)):
-            self._check(key)
+        if self._waiting:
+            self._check(tuple(islice(self._waiting, self._left)))
 
     def _wait_all(self) -> None:
         """Have all tokens judged anew, our own first."""

@@ -299,6 +299,13 @@ class Links:
         if link:
             link.hang_up(code, why)
 
+    def part_with(self, key: bytes) -> None:
+        """Close all links with a peer that is blocked from now on."""
+        waiting = (applicant.link for applicant in self._applicants.values())
+        for link in [*self.admitted.values(), *waiting]:
+            if link.session.peer_key == key:
+                link.hang_up(ByeCode.BLOCKED, "this device blocks it")
+
     def _no_hello(self, link: Link) -> None:
         if link.id in self._applicants:
             link.hang_up(ByeCode.PROTOCOL, "no Hello came")

@@ -179,7 +179,7 @@ class Node:
             count=len(self.table),
             max_body=Body.MAX_SIZE,
             addresses=self._addresses(),
-            bodies=self._bodies.inline(),
+            bodies=self._bodies.inline(own.record),
         ).encode()
 
     def link_up(

@@ -20,6 +20,7 @@ from presence_core.handshake.events import ByeCode
 if TYPE_CHECKING:
     import random
     from collections.abc import Container
+    from collections.abc import Set as AbstractSet
 
     from presence_core.engine.node import Node
     from presence_core.engine.targets import Target, Targets
@@ -91,9 +92,15 @@ class Peering:
     """Decides on the links of one node, and tells it of those that are up."""
 
     def __init__(
-        self, node: Node, targets: Targets, rng: random.Random, slots: Slots | None = None
+        self,
+        node: Node,
+        targets: Targets,
+        rng: random.Random,
+        slots: Slots | None = None,
+        blocked: AbstractSet[bytes] = frozenset(),
     ) -> None:
         self.slots = slots or Slots()
+        self._blocked = blocked
         self._node = node
         self._targets = targets
         self._rng = rng
@@ -122,6 +129,8 @@ class Peering:
         tie = Tie(link, key, transport, dialled, now, session_id)
         if dialled is not None:
             self._targets.bind(dialled, key)
+        if key in self._blocked:
+            return Refusal(ByeCode.BLOCKED, "this device blocks it")
         if self._node.exchange.strikes.refuse(key, now):
             return Refusal(ByeCode.LIMIT, "it has sent too much that does not hold")
         if self._is_duplicate(tie):
@@ -263,9 +272,9 @@ class Peering:
         """Return how many more links would be accepted."""
         return max(0, self.slots.accept - len(self._admitted))
 
-    def connected(self) -> set[bytes]:
-        """Return the neighbours, and ourselves."""
-        return {self._node.key, *(tie.key for tie in self._admitted.values())}
+    def undialled(self) -> set[bytes]:
+        """Return whom there is no reason to dial: the neighbours, ourselves, who is blocked."""
+        return {self._node.key, *(tie.key for tie in self._admitted.values()), *self._blocked}
 
     def surplus(self, now: float) -> int | None:
         """Return a link to give up, now and then: one more dialled than is wanted in the long run.
@@ -351,7 +360,7 @@ class Peering:
         """Whether somebody who may be out there has not been dialled even once."""
         return any(
             not target.failures and (target.dialling or self._is_sought(target))
-            for target in self._targets.missing(self.connected(), dialling=True)
+            for target in self._targets.missing(self.undialled(), dialling=True)
         )
 
     def _wishes(self, now: float, *, ahead: bool = False) -> tuple[int, int]:
@@ -380,7 +389,7 @@ class Peering:
         """Return who may be dialled, sooner or later: those who are sought, and the others."""
         sought: list[Target] = []
         reached: list[Target] = []
-        for target in self._targets.missing(self.connected()):
+        for target in self._targets.missing(self.undialled()):
             (sought if self._is_sought(target) else reached).append(target)
         return sought, reached
 
@@ -420,7 +429,7 @@ class Peering:
             addresses = tuple(
                 a for text in texts if (a := host_and_port(text, local=local)) is not None
             )
-            if addresses and key not in self.connected():
+            if addresses and key not in self.undialled():
                 name = f"hint:{key.hex()}"
                 self._targets.bind(name, key)
                 self.hinted(DialHint("peers", name, addresses), now)

@@ -25,6 +25,10 @@ _MOST = 64
 """Of one kind that are remembered: whoever makes up keys does not fill our memory."""
 
 _THEY_DECIDE = "whoever runs the refusing device decides; there is nothing to repair in the network"
+_REFUSALS: dict[int, str] = {
+    ByeCode.DENIED: "refuses this device",
+    ByeCode.BLOCKED: "has blocked this device",
+}
 _BLAMES: dict[int, str] = {
     ByeCode.PROTOCOL: "broke the protocol",
     ByeCode.LIMIT: "sent too much that does not hold",
@@ -135,8 +139,8 @@ class Reports:
         if closed.reason is CloseReason.BYE and closed.code == ByeCode.FULL:
             if alone:
                 self.full(key)
-        elif closed.reason is CloseReason.BYE and closed.code in (ByeCode.DENIED, ByeCode.BLOCKED):
-            self._refuse(key, _Refused("refuses this device", _THEY_DECIDE, None))
+        elif closed.reason is CloseReason.BYE and closed.code in _REFUSALS:
+            self._refuse(key, _Refused(_REFUSALS[closed.code], _THEY_DECIDE, None))
         elif closed.reason is CloseReason.BYE and closed.code in _BLAMES:
             what = f"refuses this device: it says that this device {_BLAMES[closed.code]}"
             self._refuse(key, _Refused(what, _IF_BLAMED, now))

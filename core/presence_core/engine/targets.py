@@ -260,6 +260,12 @@ class Targets:
             if target.gone and not target.dialling:
                 self._remove(target)
 
+    def again(self, key: bytes, now: float) -> None:
+        """Dial a peer soon, however often that was refused: the reason is gone."""
+        for target in self._targets_of(key):
+            target.failures = 0
+            target.next_dial = now
+
     def left(self, key: bytes) -> None:
         """Stop looking for a peer that said goodbye; it will announce itself when it is back."""
         for target in self._targets_of(key):

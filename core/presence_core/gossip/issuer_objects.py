@@ -1,4 +1,4 @@
-"""How key sets and revocation lists of issuers get from peer to peer (protocol §6.12).
+"""How key sets and revocation lists of issuers get from peer to peer (protocol §8.3).
 
 Pure; time is passed in. Only what a trusted issuer has signed is handed on: nobody can judge the
 others. Of each issuer and kind it is the newest, so that however much an issuer publishes, no more
@@ -27,9 +27,12 @@ TAKEN_RATE, TAKEN_BURST = 2.0, 256.0
 """Objects that are taken from one link: twice what is sent, so that whoever keeps to the rule is
 never blamed for delays on the way."""
 
-FIRST_SECONDS = 10.0
-"""After so long both ends of a link have said what they have. Who names an issuer then for the
-first time has just begun to trust it, and did not keep what it was told of it before."""
+FIRST_SECONDS = 3.0
+"""After so long both ends of a link have said what they have. Who says a key set then that is no
+news has just begun to trust the issuer, and did not keep what it was told of it before."""
+
+ANSWER_SECONDS = 60.0
+"""How often one neighbour is told again what there is of one issuer."""
 
 
 class Kind(IntEnum):
@@ -41,11 +44,11 @@ class Kind(IntEnum):
 
 @dataclass(slots=True)
 class _Line:
-    """A link: what waits for it, and of which issuers its other end has spoken."""
+    """A link: what waits for it, and when its other end was told again of which issuers."""
 
     since: float
     waiting: set[tuple[str, Kind]] = field(default_factory=set)
-    named: set[str] = field(default_factory=set)
+    answered: dict[str, float] = field(default_factory=dict)
 
 
 class IssuerGossip:
@@ -93,17 +96,18 @@ class IssuerGossip:
 
     def _follow(self, line: _Line, name: tuple[str, Kind], taken: Taken, now: float) -> None:
         """Have said what others may lack, after an object of a trusted issuer."""
-        issuer, _ = name
+        issuer, kind = name
         if taken is Taken.NEWS:
             for other in self._lines.values():
                 other.waiting.add(name)
-        if issuer not in line.named:
-            line.named.add(issuer)
-            if now - line.since > FIRST_SECONDS:
-                line.waiting |= self._objects(issuer)
-        if taken is Taken.OLDER:
-            line.waiting.add(name)
-        else:
+        elif (
+            (taken is Taken.OLDER or kind is Kind.KEY_SET)
+            and now - line.since > FIRST_SECONDS
+            and now - line.answered.get(issuer, float("-inf")) > ANSWER_SECONDS
+        ):
+            line.answered[issuer] = now
+            line.waiting |= self._objects(issuer)
+        if taken is not Taken.OLDER:
             line.waiting.discard(name)
 
     def _find(self, raw: bytes) -> tuple[str, Kind] | None:

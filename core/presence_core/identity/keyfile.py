@@ -99,7 +99,7 @@ class KeyFile:
         except OSError as error:
             raise HomeError(_cannot("use", path, error)) from None
         try:
-            _lock(lock)
+            lock_file(lock)
             _sweep(home)
             return cls(path, _load_identity(path, lock.read()), lock)
         except BlockingIOError:
@@ -283,7 +283,7 @@ def _open_to_lock(path: Path) -> IO[bytes]:
         return path.open("rb")
 
 
-def _lock(file: IO[bytes]) -> None:
+def lock_file(file: IO[bytes]) -> None:
     """Lock a file until it is closed. Raises BlockingIOError when somebody else has it locked."""
     if sys.platform == "win32":
         import msvcrt

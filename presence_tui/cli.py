@@ -270,6 +270,13 @@ def _add_serve(commands: _Commands) -> None:
         help="serve here (default: 127.0.0.1:8000; port 0: any)",
     )
     wall.add_argument(
+        "--viewers",
+        type=_count,
+        metavar="N",
+        default=8,
+        help="so many browsers at once at most; each takes some 50 MB (default: 8)",
+    )
+    wall.add_argument(
         "--control",
         action="store_true",
         default=False,

@@ -45,8 +45,6 @@ def nothing_blocks() -> Iterator[None]:
     blockbuster = BlockBuster(["presence_core", "presence_tui"])
     for function in blockbuster.functions.values():
         function.can_block_in("presence_tui/widgets/json_area.py", "highlighting_works")
-        function.can_block_in("textual_serve/server.py", {"__init__", "_make_app"})
-        function.can_block_in("textual_serve/app_service.py", "_build_environment")
         function.can_block_in("textual/_path.py", "_make_path_object_relative")
         function.can_block_in("textual/css/stylesheet.py", {"read", "read_all", "_read"})
         function.can_block_in("textual/widgets/_text_area.py", {"__init__", "_set_document"})

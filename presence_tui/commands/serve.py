@@ -7,17 +7,19 @@ import contextlib
 import ipaddress
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from presence_tui import output
+from presence_tui.look import look_of
 from presence_tui.output import EXIT_DONE, EXIT_USAGE, CommandError
 from presence_tui.session import engine, run
 from presence_tui.settings import home_of
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from presence_tui.wall.server import WallServer
 
@@ -27,6 +29,7 @@ _LEAVE_SECONDS = 5.0
 def serve(args: argparse.Namespace) -> int:
     """Serve the dashboard until told to end. Its address is printed when it listens."""
     host, port = _address(args)
+    theme = look_of(args).theme
     try:
         from presence_tui.wall.server import WallServer
     except ModuleNotFoundError as error:
@@ -35,7 +38,14 @@ def serve(args: argparse.Namespace) -> int:
         raise CommandError(
             "serve needs textual-serve, which is not installed: pip install 'presence-tui[serve]'"
         ) from None
-    return run(lambda stop: _serve(args, host, port, WallServer, stop))
+    make = partial(
+        WallServer,
+        home=home_of(args),
+        theme=theme,
+        names=frozenset({host.lower()}),
+        viewers=args.viewers,
+    )
+    return run(lambda stop: _serve(args, (host, port), make, stop))
 
 
 def _address(args: argparse.Namespace) -> tuple[str, int]:
@@ -72,18 +82,18 @@ def _is_loopback(host: str) -> bool:
 
 async def _serve(
     args: argparse.Namespace,
-    host: str,
-    port: int,
-    server: type[WallServer],
+    address: tuple[str, int],
+    make: Callable[[Path], WallServer],
     stop: asyncio.Event,
 ) -> int:
     from aiohttp import web
 
     from presence_tui.control.server import serving
 
+    host, port = address
     async with engine(args) as presence, _private_folder() as folder:
         control = folder / "control"
-        wall = server(control, home_of(args), names=frozenset({host.lower()}))
+        wall = make(control)
         runner = web.AppRunner(
             await wall.application(), access_log=None, shutdown_timeout=_LEAVE_SECONDS
         )

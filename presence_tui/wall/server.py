@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-MAX_VIEWERS = 8
-"""Each is a process of some 50 MB."""
-
 MAX_FONT = 64
 DEFAULT_FONT = 16
 
@@ -38,8 +35,9 @@ _PAGE = Template(resources.files(__package__).joinpath("page.html").read_text(en
 class WallServer(Server):
     """Serves the dashboard to browsers; each gets a process that looks at ``control``.
 
-    ``home``: where viewers keep what went wrong. ``names``: what the server may be called beside
-    ``localhost`` and addresses. ``viewers``: how many browsers may look at once.
+    ``home``: where viewers keep what went wrong; ``theme``: what they look like. ``names``: what
+    the server may be called beside ``localhost`` and addresses. ``viewers``: how many browsers may
+    look at once; each is a process of some 50 MB.
     """
 
     def __init__(
@@ -47,10 +45,11 @@ class WallServer(Server):
         control: Path,
         home: Path,
         *,
-        names: frozenset[str] = frozenset(),
-        viewers: int = MAX_VIEWERS,
+        theme: str,
+        names: frozenset[str],
+        viewers: int,
     ) -> None:
-        viewer = [sys.executable, "-m", "presence_tui.wall.viewer", str(control), str(home)]
+        viewer = [sys.executable, "-m", "presence_tui.wall.viewer", str(control), str(home), theme]
         super().__init__(f"exec {shlex.join(viewer)}", title="presence-tui")
         self._names = names | {"localhost"}
         self._room = viewers
@@ -111,6 +110,8 @@ class WallServer(Server):
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """Run a viewer for as long as a browser looks; a browser too many is turned away."""
+        if not web.WebSocketResponse().can_prepare(request).ok:
+            raise web.HTTPBadRequest(text="this is where the page's terminal connects")
         if not self._room:
             raise web.HTTPServiceUnavailable(text="as many browsers as there is room for look now")
         self._room -= 1

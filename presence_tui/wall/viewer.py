@@ -1,4 +1,4 @@
-"""The process of one browser: ``python -m presence_tui.wall.viewer SOCKET HOME``.
+"""The process of one browser: ``python -m presence_tui.wall.viewer SOCKET HOME THEME``.
 
 textual-serve runs it. It looks through the engine of the process that serves, and has none of its
 own. What goes wrong is in the log of that home: there is no terminal to say it on.
@@ -17,7 +17,9 @@ from rich.console import Console
 import presence_tui
 from presence_tui.app import PresenceApp
 from presence_tui.control.client import RemoteSource, attached
+from presence_tui.garbage import collect_seldom
 from presence_tui.logs import keep_crash
+from presence_tui.look import Look
 from presence_tui.output import EXIT_CANNOT, EXIT_DONE
 from presence_tui.widgets.metadata_editor import MetadataEditor
 
@@ -43,8 +45,8 @@ class WallApp(PresenceApp):
         Path(presence_tui.__file__).parent / path for path in PresenceApp.CSS_PATH
     ]
 
-    def __init__(self, source: RemoteSource) -> None:
-        super().__init__(source)
+    def __init__(self, source: RemoteSource, theme: str) -> None:
+        super().__init__(source, look=Look(theme=theme))
         self._shows_only = source.read_only
         self.error_console = Console(file=io.StringIO())
 
@@ -68,31 +70,33 @@ class WallApp(PresenceApp):
                 yield command
 
 
-async def view(control: Path) -> None:
+async def view(control: Path, theme: str) -> None:
     """Show what the engine at a control socket sees, until the browser goes or the engine ends."""
     async with attached(control) as source:
-        app = WallApp(source)
+        app = WallApp(source, theme)
 
         async def end_with_engine() -> None:
             await source.gone.wait()
             app.exit()
 
         ending = asyncio.create_task(end_with_engine())
+        garbage = asyncio.create_task(collect_seldom(lambda: len(source.graph.remote_peers)))
         try:
             await app.run_async()
         finally:
             ending.cancel()
+            garbage.cancel()
         if app._exception is not None:  # noqa: SLF001  there is no public way to learn of it
             raise app._exception  # noqa: SLF001
 
 
 def main() -> int:
     """Run the viewer; return its exit code."""
-    control, home = map(Path, sys.argv[1:])
+    control, home, theme = sys.argv[1:]
     try:
-        asyncio.run(view(control))
+        asyncio.run(view(Path(control), theme))
     except Exception as error:  # noqa: BLE001  the last guard: whatever it is, it is kept
-        keep_crash(home, error)
+        keep_crash(Path(home), error)
         return EXIT_CANNOT
     return EXIT_DONE
 

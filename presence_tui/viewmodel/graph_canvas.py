@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rich.cells import cell_len
 
+from presence_tui.viewmodel.ascii import to_ascii
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -183,8 +185,8 @@ class PlainCanvas(Canvas):
             self._set(x + round(dx * at), y + round(dy * at), mark, ink, rank)
 
     def text(self, x: int, y: int, piece: Piece) -> None:
-        """Write a text, with a question mark for each cell of what is not ASCII."""
-        super().text(x, y, replace(piece, text="".join(map(_plain, piece.text))))
+        """Write a text in ASCII."""
+        super().text(x, y, replace(piece, text=to_ascii(piece.text)))
 
     def _set(self, column: int, row: int, mark: str, ink: Ink, rank: int) -> None:
         if 0 <= column < self.width and 0 <= row < self.height:
@@ -198,12 +200,6 @@ class PlainCanvas(Canvas):
 
 
 _NOTHING = Piece(" ", Ink.BLANK)
-
-
-def _plain(char: str) -> str:
-    if char.isascii():
-        return char
-    return "." if char == "…" else "?" * cell_len(char)
 
 
 def _slope(dx: int, dy: int) -> str:

@@ -147,7 +147,7 @@ class Timeline:
         """Take a newer graph; return what is new in it.
 
         The first graph is where it begins. What the first exchange brings has not happened now: it
-        was there already, so of a view that was filling only its end is told.
+        was there already, so of a view that was filling only its end is told, and key warnings.
         """
         before, self._graph = self._graph, graph
         if before is None or before is graph:
@@ -155,7 +155,7 @@ class Timeline:
         filling = before.view.state is ViewState.FILLING
         changes = changes_between(before, graph)
         if filling:
-            changes = tuple(c for c in changes if _TOPICS[c.kind] is Topic.DEVICE)
+            changes = tuple(c for c in changes if _told_while_filling(c.kind))
         events = self._named(_newest(changes), before, graph)
         for event in events:
             self._rings[event.topic].append(event)
@@ -208,6 +208,10 @@ class Timeline:
                 )
             )
         return events
+
+
+def _told_while_filling(kind: ChangeKind) -> bool:
+    return kind is ChangeKind.KEY_WARNING or _TOPICS[kind] is Topic.DEVICE
 
 
 def _newest(changes: tuple[Change, ...]) -> Iterable[Change]:

@@ -135,6 +135,13 @@ class PaneBar(Bar):
         self.post_message(self.Chosen(meaning))
 
 
+_ALWAYS = ("quit", "help", "command_palette")
+
+
+def _cells(parts: Sequence[Part]) -> int:
+    return sum(cell_len(part.text) for part in parts)
+
+
 class KeyHints(Bar):
     """The keys that do something where the focus is, as far as there is room."""
 
@@ -153,8 +160,7 @@ class KeyHints(Bar):
         """Show the active bindings that have something to say, each once."""
         if not self.is_attached:
             return
-        parts: list[Part] = []
-        used = 0
+        hints: list[tuple[bool, list[Part]]] = []
         seen: set[str] = set()
         focused = self.screen.focused
         for key, active in self.screen.active_bindings.items():
@@ -170,11 +176,18 @@ class KeyHints(Bar):
                 Part(f" {self.app.get_key_display(binding)} ", "key", key),
                 Part(f"{binding.description} ", "label", key),
             ]
-            used += sum(cell_len(part.text) for part in hint)
-            if used > self.size.width:
-                break
-            parts += hint
-        self.set_parts(parts)
+            hints.append((binding.action in _ALWAYS, hint))
+        self.set_parts(self._fitting(hints))
+
+    def _fitting(self, hints: list[tuple[bool, list[Part]]]) -> list[Part]:
+        """Return the hints that there is room for: first of all those that lead to all others."""
+        left = self.size.width - sum(_cells(hint) for always, hint in hints if always)
+        parts: list[Part] = []
+        for always, hint in hints:
+            if always or _cells(hint) <= left:
+                parts += hint
+            left -= 0 if always else _cells(hint)  # none after one that did not fit
+        return parts
 
     def chosen(self, meaning: str) -> None:
         """Do what the key that was clicked does."""

@@ -11,7 +11,9 @@ from textual.pilot import Pilot
 
 from presence_core.model import IdentityStatus, PresenceGraph
 from presence_tui.app import PresenceApp
+from presence_tui.look import Look
 from presence_tui.screens.main import MainScreen
+from presence_tui.themes import NAMES
 from presence_tui.viewmodel.columns import Chosen
 from presence_tui.viewmodel.layout import Layout
 from presence_tui.widgets.peer_table import PeerTable
@@ -217,3 +219,20 @@ def test_monochrome(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app = app_of(canned.many())
     assert snap_compare(app, terminal_size=(120, 36), run_before=settle)
+
+
+def app_that_looks(look: Look) -> PresenceApp:
+    return PresenceApp(canned.CannedSource(canned.statuses()), now=lambda: canned.NOW, look=look)
+
+
+@pytest.mark.parametrize("theme", NAMES)
+def test_theme(snap_compare: Any, theme: str) -> None:
+    app = app_that_looks(Look(theme))
+    assert snap_compare(app, terminal_size=(120, 36), run_before=selecting(13, "2"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("keys", [(), ("3", "v"), ("7",)])
+def test_ascii(snap_compare: Any, keys: tuple[str, ...], size: str) -> None:
+    app = app_that_looks(Look("monochrome", ascii_only=True))
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=selecting(13, *keys))

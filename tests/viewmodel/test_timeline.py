@@ -105,6 +105,14 @@ def test_the_first_graph_and_the_first_exchange_are_no_news() -> None:
     assert len(timeline.shown) == 1
 
 
+def test_a_key_warning_is_told_even_while_the_view_is_filling() -> None:
+    timeline = Timeline()
+    timeline.take(canned.filling())
+    members = [Member(1, "a", key_warning="met before under another key")]
+    timeline.take(make_graph(members, [Link(0, 1)], view=canned.filling().view))
+    assert told(timeline.shown) == ["! warning | a | met before under another key"]
+
+
 def test_a_topic_and_a_peer_can_be_looked_for() -> None:
     timeline = lived()
     everything = len(timeline.shown)

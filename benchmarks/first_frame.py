@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -67,9 +68,7 @@ def programs() -> list[Program]:
     own = ("--home", "{}/home", "--name", "field-laptop", "--interface", loopback_name())
     found = [
         Program("minimal Textual app", (sys.executable, "-c", _MINIMAL), (("", "hello from"),)),
-        Program(
-            "presence-tui", (*ours, *own, "--listen", "127.0.0.1:0"), (("", "field-laptop"),)
-        ),
+        Program("presence-tui", (*ours, *own, "--listen", "127.0.0.1:0"), (("", "field-laptop"),)),
         Program("presence-tui --demo", (*ours, "--demo"), (("", "command-post"),)),
     ]
     others = (
@@ -106,9 +105,13 @@ def measure(program: Program, folder: Path) -> list[float]:
         times = []
         for _, mark in program.marks:
             # A text of "" stands for anything at all.
-            came = terminal.until(lambda m=mark: terminal.text.strip() and m in terminal.text)  # type: ignore[misc]
+            came = terminal.until(partial(_shows, terminal, mark))
             times.append((came - terminal.began) * 1000)
         return times
+
+
+def _shows(terminal: Terminal, mark: str) -> bool:
+    return bool(terminal.text.strip()) and mark in terminal.text
 
 
 def main() -> int:
@@ -124,16 +127,19 @@ def main() -> int:
                 folder = Path(name) / str(place)
                 folder.mkdir(exist_ok=True)
                 program.prepare(folder)
-                for (what, _), spent in zip(program.marks, measure(program, folder), strict=True):
+                spent = measure(program, folder)
+                for (what, _), one in zip(program.marks, spent, strict=True):
                     if number:
-                        times.setdefault((program.name, what), []).append(spent)
+                        times.setdefault((program.name, what), []).append(one)
     base = median(times[found[0].name, ""])
     print(f"first frame, {SIZE[0]}x{SIZE[1]}, median (least) of {runs}, ratio to a minimal app")
-    for (program_name, what), spent in times.items():
-        title = f"{program_name}, {what}" if what else program_name
+    for (who, what), spent in times.items():
+        title = f"{who}, {what}" if what else who
         print(f"{title:24} {median(spent):7.0f} ms ({min(spent):5.0f}) {median(spent) / base:6.2f}")
-    ours = max(median(spent) for (name, _), spent in times.items() if name.startswith("presence"))
-    print(f"budget of {BUDGET} times a minimal app: {'kept' if ours <= BUDGET * base else 'NOT kept'}")
+    ours = max(median(all_) for (who, _), all_ in times.items() if who.startswith("presence"))
+    print(
+        f"budget of {BUDGET} times a minimal app: {'kept' if ours <= BUDGET * base else 'NOT kept'}"
+    )
     return 0
 
 

@@ -63,7 +63,7 @@ def child(rows: int, seconds: float, result: Path) -> None:
             await asyncio.sleep(0.005)
             lags.append(max(0.0, time.perf_counter() - due))
 
-    async def run() -> None:
+    async def run() -> dict[str, float]:
         garbage = asyncio.create_task(collect_seldom(lambda: rows))  # as the real program does
         running = asyncio.create_task(app.run_async())
         await asyncio.sleep(2.0)
@@ -87,22 +87,19 @@ def child(rows: int, seconds: float, result: Path) -> None:
         gc.callbacks.remove(pause)
         watching.cancel()
         gcs = [stop + start for start, stop in zip(pauses[::2], pauses[1::2], strict=False)]
-        result.write_text(
-            json.dumps(
-                {
-                    "cpu_ms": spent / shown * 1000,
-                    "rate": shown / wall,
-                    "stall_ms": max(lags) * 1000,
-                    "stall_p99_ms": sorted(lags)[int(len(lags) * 0.99)] * 1000,
-                    "gc_ms": max(gcs, default=0.0) * 1000,
-                }
-            )
-        )
+        found = {
+            "cpu_ms": spent / shown * 1000,
+            "rate": shown / wall,
+            "stall_ms": max(lags) * 1000,
+            "stall_p99_ms": sorted(lags)[int(len(lags) * 0.99)] * 1000,
+            "gc_ms": max(gcs, default=0.0) * 1000,
+        }
         garbage.cancel()
         app.exit()
         await running
+        return found
 
-    asyncio.run(run())
+    result.write_text(json.dumps(asyncio.run(run())))
 
 
 def dashboard(rows: int, seconds: float, result: Path) -> Terminal:

@@ -27,6 +27,7 @@ KEYS = {
     "tab": "\t",
     "up": "\x1b[A",
     "down": "\x1b[B",
+    "right": "\x1b[C",
     "home": "\x1b[H",
     "end": "\x1b[F",
     "space": " ",
@@ -94,13 +95,11 @@ class Terminal:
         self._stream.feed(data)
         return True
 
-    def until(self, condition: Callable[[], bool], patience: float = PATIENCE) -> float:
+    def until(self, condition: Callable[[], object], patience: float = PATIENCE) -> float:
         """Wait until the screen fulfils a condition; return when it came true."""
         end = time.monotonic() + patience
         while not condition():
-            if not self.take(0.2) and (
-                self.process.poll() is not None or time.monotonic() > end
-            ):
+            if not self.take(0.2) and (self.process.poll() is not None or time.monotonic() > end):
                 raise AssertionError(f"it never came true:\n{self.text}")
         return self.chunks[-1][0] if self.chunks else self.began
 

@@ -17,6 +17,7 @@ from rich.console import Console
 import presence_tui
 from presence_tui.app import PresenceApp
 from presence_tui.control.client import RemoteSource, attached
+from presence_tui.control.read_only import ReadOnlyError
 from presence_tui.garbage import collect_seldom
 from presence_tui.logs import keep_crash
 from presence_tui.look import Look
@@ -24,12 +25,16 @@ from presence_tui.output import EXIT_CANNOT, EXIT_DONE
 from presence_tui.widgets.metadata_editor import MetadataEditor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import PurePath
 
+    from textual.actions import ActionParseResult
     from textual.app import SystemCommand
+    from textual.dom import DOMNode
     from textual.screen import Screen
 
+_WRITES = ("export", "elsewhere")
+_DECIDES = ("decide", "save", "revert")
 _CHANGES = ("Save ", "Revert ", "Verify ", "Block ", "Forget ", "Export ")
 """How the names of commands begin that change something, on the mesh or on this device's disk."""
 
@@ -57,6 +62,22 @@ class WallApp(PresenceApp):
             editor.disabled = True
             for button in editor.query("Button"):
                 button.display = False
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Leave out what would write on this device, and when it may only show, say so."""
+        name = action.partition("(")[0].rpartition(".")[2] if isinstance(action, str) else action[1]
+        if name in _WRITES:
+            self.notify("a browser writes no files of this device", markup=False)
+            return False
+        if self._shows_only and name in _DECIDES:
+            self.notify(str(ReadOnlyError()), markup=False)
+            return False
+        return await super().run_action(action, default_namespace, namespaces)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Do not quit: the browser would come back at once."""

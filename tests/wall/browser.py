@@ -125,6 +125,12 @@ class Page:
             await self.ask("Input.dispatchKeyEvent", type="keyDown", key=key, text=key)
             await self.ask("Input.dispatchKeyEvent", type="keyUp", key=key)
 
+    async def hold(self, key: str, number: int, modifiers: int = 0) -> None:
+        """Press and let go a key that is no character; ``number`` is its Windows key code."""
+        about = {"key": key, "windowsVirtualKeyCode": number, "modifiers": modifiers}
+        await self.ask("Input.dispatchKeyEvent", type="rawKeyDown", **about)
+        await self.ask("Input.dispatchKeyEvent", type="keyUp", **about)
+
     async def evaluate(self, code: str) -> Any:
         """Return the value of a JavaScript expression."""
         answer = await self.ask("Runtime.evaluate", expression=code, returnByValue=True)

@@ -103,8 +103,9 @@ def pair(folder: Path, size: tuple[int, int]) -> Iterator[dict[str, Terminal]]:
             )
             for name in ("field-laptop", "colleague")
         }
-        there["field-laptop"].until_seen("1 online")
-        there["colleague"].until_seen("1 online")
+        there["field-laptop"].until_seen("colleague")
+        there["colleague"].until_seen("field-laptop")
+        there["colleague"].until_seen("online")
         yield there
 
 

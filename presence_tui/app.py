@@ -88,7 +88,9 @@ class PresenceApp(App[int]):
         super().__init__()
         self._source = source
         self._watching: Watching | None = None
-        self._main = MainScreen(source, clock=now, draft=draft, layout_file=layout_file)
+        self._main = MainScreen(
+            source, clock=now, draft=draft, layout_file=layout_file, toasts=look.toasts
+        )
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = NAMES[look.theme].name

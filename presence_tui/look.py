@@ -1,7 +1,7 @@
 """How the dashboard looks and which keys it takes: from flags, environment and the config file.
 
-``[dashboard]`` in ``config.toml``: ``theme``, ``ascii``, and a table ``keys`` from the name of a
-key binding to other keys.
+``[dashboard]`` in ``config.toml``: ``theme``, ``ascii``, ``toasts``, and a table ``keys`` from the
+name of a key binding to other keys.
 """
 
 from __future__ import annotations
@@ -21,16 +21,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 THEMES = ("dark", "light", "high-contrast", "monochrome")
+_KNOWN = ("ascii", "keys", "theme", "toasts")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 _KEYS = re.compile(r"(?:(?:ctrl|shift|alt|super)\+)*(?:[a-z0-9_]{1,20}|[A-Z])(?:,.+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A theme by its short name, whether only ASCII is shown, and keys by the names of bindings."""
+    """A theme by its short name, whether only ASCII is shown, and keys by the names of bindings.
+
+    ``toasts``: what must not be missed is told over everything else.
+    """
 
     theme: str = "dark"
     ascii_only: bool = False
+    toasts: bool = True
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -46,9 +51,17 @@ def look_of(args: argparse.Namespace) -> Look:
     if not isinstance(table, dict):
         raise CommandError(f"{origin} must be a table", EXIT_CANNOT)
     for key in table:
-        if key not in ("theme", "ascii", "keys"):
-            raise CommandError(f"{origin}: unknown key {key!r}; known: ascii, keys, theme")
-    return Look(_theme(args, table, origin), _ascii(args, table, origin), _keys(table, origin))
+        if key not in _KNOWN:
+            raise CommandError(f"{origin}: unknown key {key!r}; known: {', '.join(_KNOWN)}")
+    toasts = table.get("toasts", True)
+    if not isinstance(toasts, bool):
+        raise CommandError(f"{origin}.toasts must be true or false", EXIT_CANNOT)
+    return Look(
+        _theme(args, table, origin),
+        ascii_only=_ascii(args, table, origin),
+        toasts=toasts,
+        keys=_keys(table, origin),
+    )
 
 
 def _theme(args: argparse.Namespace, table: Mapping[str, Any], origin: str) -> str:

@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from presence_core.model import PresenceGraph
 from presence_tui.app import PresenceApp
-from presence_tui.screens import main as main_screen
+from presence_tui.look import Look
 from tests import canned
 from tests.canned_story import story
 
@@ -72,8 +72,11 @@ async def svg_of(picture: Picture) -> str:
     graphs = [scene] if isinstance(scene, PresenceGraph) else scene
     source = canned.CannedSource(graphs[0])
     times = [graph.generated_at for graph in graphs[:-1]]
-    main_screen.ALARM_SECONDS = 3_600.0  # no toast whose time depends on this machine
-    app = PresenceApp(source, now=lambda: times[0] if times else canned.NOW)
+    app = PresenceApp(
+        source,
+        now=lambda: times[0] if times else canned.NOW,
+        look=Look(toasts=False),  # when they come depends on this machine
+    )
     async with app.run_test(size=picture.size) as pilot:
         for graph in graphs[1:]:
             await pilot.pause()

@@ -56,8 +56,7 @@ BELOW = ("graph", "timeline")
 """Panes that take the place of the side, under the table, where there is no room for all."""
 
 
-ALARM_SECONDS = 0.5
-"""So often it is looked whether something must be told in a toast."""
+_ALARM_SECONDS = 0.5
 
 
 class MainScreen(TableCommands):
@@ -80,6 +79,7 @@ class MainScreen(TableCommands):
         clock: Callable[[], datetime],
         draft: Path | None,
         layout_file: Path | None,
+        toasts: bool = True,
     ) -> None:
         super().__init__(clock=clock, layout_file=layout_file)
         self._source = source
@@ -89,6 +89,7 @@ class MainScreen(TableCommands):
         self._side = "identity"
         self._below: str | None = None
         self._alarms = Alarms()
+        self._toasts = toasts
         self._zoomed = False
         self._ready = False
 
@@ -119,7 +120,8 @@ class MainScreen(TableCommands):
         self.show(self._graph)
         self.table.focus()
         self.take_layout()
-        self.set_interval(ALARM_SECONDS, self._sound_alarms)
+        if self._toasts:
+            self.set_interval(_ALARM_SECONDS, self._sound_alarms)
 
     def on_resize(self) -> None:
         """Choose the panes for the new width."""

@@ -46,7 +46,7 @@ _PIECE = r"\"[^\"]*\"?|[^\s\"]"
 _TYPED = re.compile(rf"(!*)((?!!)(?:{_PIECE})(?:{_PIECE})*)")
 _FACT = re.compile(r"([a-z]+)(?:[:=]|(?=[<>]))(.*)", re.DOTALL)
 _NUMBER = re.compile(r"(<=|>=|<|>|=)?(\d{0,9}(?:\.\d{0,9})?)")
-_META = re.compile(r"([^<>=:\"]+?)(<=|>=|=|<|>)(.*)", re.DOTALL)
+_META = re.compile(r"([\w.-]+)(<=|>=|=|<|>)(.*)", re.DOTALL)
 _TYPES = {"ble": "bluetooth", "bt": "bluetooth", "ws": "websocket", "uplink": "server"}
 
 

@@ -135,7 +135,7 @@ class PaneBar(Bar):
         self.post_message(self.Chosen(meaning))
 
 
-_ALWAYS = ("quit", "help", "command_palette")
+_ALWAYS = ("back", "screen.back", "quit", "help", "command_palette")
 
 
 def _cells(parts: Sequence[Part]) -> int:

@@ -75,9 +75,10 @@ def test_a_terminal_without_unicode_gets_ascii(
     ("config", "words"),
     [
         ("dashboard = 1", "dashboard must be a table"),
-        ("[dashboard]\ncolour = 1", "unknown key 'colour'; known: ascii, keys, theme"),
+        ("[dashboard]\ncolour = 1", "unknown key 'colour'; known: ascii, keys, theme, toasts"),
         ('[dashboard]\ntheme = "pink"', "'pink' is none of dark, light, high-contrast, monochrome"),
         ('[dashboard]\nascii = "yes"', "ascii must be true or false"),
+        ("[dashboard]\ntoasts = 1", "toasts must be true or false"),
         ("[dashboard]\nkeys = 3", "keys must be a table"),
         ('[dashboard.keys]\n"app.theme" = 3', "app.theme must be a key"),
         ('[dashboard.keys]\n"app.theme" = "two words"', "app.theme must be a key"),

@@ -61,13 +61,10 @@ def test_scene(snap_compare: Any, scene: str, size: str) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("keys", [("8",), ("8", "f", "f", "down"), ("8", "space", "o")])
-def test_timeline(
-    snap_compare: Any, keys: tuple[str, ...], size: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("presence_tui.screens.main.ALARM_SECONDS", 3_600.0)  # no toast in between
+def test_timeline(snap_compare: Any, keys: tuple[str, ...], size: str) -> None:
     graphs = story()
     source = canned.CannedSource(graphs[0])
-    app = PresenceApp(source, now=lambda: min(source.graph.generated_at, canned.NOW))
+    app = PresenceApp(source, now=lambda: source.graph.generated_at, look=Look(toasts=False))
 
     async def run(pilot: Pilot[Any]) -> None:
         await settle(pilot)

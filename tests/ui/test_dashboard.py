@@ -22,6 +22,7 @@ from presence_core.model import PeerPresence, PresenceGraph, PresenceState, View
 from presence_tui.app import PresenceApp
 from presence_tui.screens.help import HelpScreen
 from presence_tui.screens.main import PANES, MainScreen
+from presence_tui.themes import THEMES
 from presence_tui.viewmodel.help import KEYS
 from presence_tui.viewmodel.orders import SORTS
 from presence_tui.viewmodel.rows import Show
@@ -653,12 +654,12 @@ async def test_commands_are_found_by_typing() -> None:
         await one.until(lambda: one.table.asked.sort == "rtt")
 
 
-async def test_both_themes_draw_everything_anew() -> None:
+async def test_all_themes_draw_everything_anew() -> None:
     async with dashboard(canned.many()) as one:
         dark = one.app.export_screenshot()
         await one.press("t")
         await one.until(lambda: one.app.export_screenshot() != dark)
-        await one.press("t")
+        await one.press(*["t"] * (len(THEMES) - 1))
         await one.until(lambda: one.app.export_screenshot() == dark)
 
 

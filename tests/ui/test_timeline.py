@@ -9,13 +9,15 @@ from dataclasses import replace
 import pytest
 
 from presence_core.model import PeerPresence, PresenceState, View, ViewState
+from presence_tui.app import PresenceApp
+from presence_tui.look import Look
 from presence_tui.viewmodel.rows import Show
 from presence_tui.viewmodel.timeline import Topic
 from presence_tui.widgets.timeline import TimelineView
 from tests import canned
 from tests.canned_story import story
-from tests.ui.hosts import screen_text
-from tests.ui.test_dashboard import LOST, Dashboard, dashboard, letters
+from tests.ui.hosts import screen_text, until
+from tests.ui.test_dashboard import LOST, Clock, Dashboard, dashboard, letters
 
 
 def pane_of(one: Dashboard) -> TimelineView:
@@ -176,6 +178,21 @@ async def test_a_device_that_is_cut_off_says_so_and_raises_no_storm() -> None:
         assert notes(one) == ["a: key warning: met before under another key"]
         (note,) = one.app._notifications
         assert note.severity == "error"
+
+
+async def test_who_wants_no_toasts_gets_none_and_still_has_the_timeline() -> None:
+    source = canned.CannedSource(letters("a", "b"))
+    clock = Clock()
+    app = PresenceApp(source, now=clock, look=Look(toasts=False))
+    async with app.run_test(size=(80, 24)) as pilot:
+        source.change(1, presence=LOST)
+        pane = app.screen.query_one(TimelineView)
+        await until(pilot, lambda: len(pane.timeline.shown) == 1)
+        clock.go(60)
+        looks: list[int] = []  # another timer, as often as the one that would tell
+        app.screen.set_interval(0.5, lambda: looks.append(1))
+        await until(pilot, lambda: len(looks) == 3)
+        assert not app._notifications
 
 
 async def test_hostile_names_reach_no_terminal() -> None:

@@ -16,7 +16,7 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip --disable-pip-version-check -qq install --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-network test-interop check format screenshots bench bench-heal bench-idle bench-short cold-start simulate simulate-chaos simulate-table clean
+.PHONY: help demo test test-network test-interop check format screenshots recording bench bench-heal bench-idle bench-short cold-start simulate simulate-chaos simulate-table clean
 .NOTPARALLEL:
 
 help:  ## say what there is
@@ -55,9 +55,14 @@ format: $(VENV)/.dev  ## put the code into its form
 screenshots: $(VENV)/.dev  ## make the pictures in screenshots/ anew
 	$(BIN)/python screenshots/make.py
 
-bench: $(VENV)/.dev  ## the benchmarks but those that take long; networks need root
+recording: $(VENV)/.dev  ## record the demo anew: screenshots/demo.svg, which moves
+	$(BIN)/python screenshots/record.py $(ARGS)
+
+bench: $(VENV)/.dev $(PEERS)  ## the benchmarks but those that take long; networks need root
 	$(BIN)/python benchmarks/cold_start.py
+	$(BIN)/python benchmarks/first_frame.py
 	$(BIN)/python benchmarks/table_bench.py
+	$(BIN)/python benchmarks/ui_latency.py
 	$(BIN)/python benchmarks/graph_layout.py
 	$(BIN)/python benchmarks/big_mesh.py
 	$(BIN)/python benchmarks/identity.py
@@ -71,9 +76,11 @@ bench-heal: $(VENV)/.dev $(PEERS)  ## cuts, silence and loss in a mesh of 30, be
 bench-idle: $(VENV)/.dev $(PEERS)  ## traffic and memory of a mesh of 30, beside others; needs root
 	$(BIN)/python benchmarks/idle.py $(ARGS)
 
-bench-short: $(VENV)/.dev  ## the quick form of all benchmarks
+bench-short: $(VENV)/.dev $(PEERS)  ## the quick form of all benchmarks
 	$(BIN)/python benchmarks/cold_start.py
+	$(BIN)/python benchmarks/first_frame.py --short
 	$(BIN)/python benchmarks/table_bench.py --short
+	$(BIN)/python benchmarks/ui_latency.py --short
 	$(BIN)/python benchmarks/graph_layout.py --short
 	$(BIN)/python benchmarks/big_mesh.py --short
 	$(BIN)/python benchmarks/identity.py --short
@@ -122,7 +129,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 # out; `make clean` makes them try again.
 $(PEERS): benchmarks/peers.txt | $(BIN)/python
 	@echo "building $@ (once)" >&2
-	@$(BIN)/python -m venv --clear $@ && for peer in eclipse-zenoh rns; do \
+	@$(BIN)/python -m venv --clear $@ && for peer in eclipse-zenoh rns nomadnet contact; do \
 	$@/bin/python -m pip --disable-pip-version-check -qq install --only-binary :all: -c $< $$peer \
 	|| echo "$$peer is not to be had: the benchmarks go without it" >&2; done; touch $@
 

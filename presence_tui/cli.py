@@ -129,6 +129,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_key(commands)
     _add_mesh(commands)
     _add_identity(commands)
+    _add_serve(commands)
     _add_trust(commands)
     _add(commands, "schema", "print the JSON Schema of all JSON output", "about:schema")
     _add(commands, "version", "print the version", "about:version")
@@ -256,6 +257,37 @@ def _add_mesh(commands: _Commands) -> None:
 def _add_identity(commands: _Commands) -> None:
     verbs = _verbs(commands, "identity", "who this device is, and the service that says so")
     add_identity(lambda name, what, command: _add(verbs, name, what, command))
+
+
+def _add_serve(commands: _Commands) -> None:
+    what = "show the dashboard in browsers of this device, for a display on a wall"
+    wall = _add(commands, "serve", what, "serve:serve")
+    add_engine_options(wall, after_command=True)
+    wall.add_argument(
+        "--http",
+        metavar="HOST:PORT",
+        default="127.0.0.1:8000",
+        help="serve here (default: 127.0.0.1:8000; port 0: any)",
+    )
+    wall.add_argument(
+        "--viewers",
+        type=_count,
+        metavar="N",
+        default=8,
+        help="so many browsers at once at most; each takes some 50 MB (default: 8)",
+    )
+    wall.add_argument(
+        "--control",
+        action="store_true",
+        default=False,
+        help="browsers may also change the metadata, and whom this device trusts",
+    )
+    wall.add_argument(
+        "--insecure-listen-without-login",
+        action="store_true",
+        default=False,
+        help="serve where others can reach it: whoever does sees the whole mesh",
+    )
 
 
 def _add_trust(commands: _Commands) -> None:

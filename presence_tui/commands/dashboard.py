@@ -7,6 +7,7 @@ import io
 import sys
 from typing import TYPE_CHECKING
 
+from presence_tui.garbage import collect_seldom
 from presence_tui.look import Look, check_keys, look_of
 from presence_tui.output import EXIT_DONE, EXIT_USAGE, CommandError
 from presence_tui.session import engine, run
@@ -52,10 +53,14 @@ async def _show(args: argparse.Namespace, look: Look, stop: asyncio.Event) -> in
             app.exit()  # as if the person had quit: drafts are kept, the terminal is restored
 
         told = asyncio.create_task(leave_when_told())
+        garbage = asyncio.create_task(
+            collect_seldom(lambda: len(presence.graph.remote_peers)), name="presence-garbage"
+        )
         try:
             await app.run_async()
         finally:
             told.cancel()
+            garbage.cancel()
         if app._exception is not None:  # noqa: SLF001  there is no public way to learn of it
             raise app._exception  # noqa: SLF001
     return EXIT_DONE

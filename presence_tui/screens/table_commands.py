@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from textual.timer import Timer
+
     from presence_core.model import Peer, PresenceGraph
     from presence_tui.viewmodel.rows import Show
+
+
+MANY_PEERS = 2_000
+TYPING_SECONDS = 0.15
+"""To look through so many takes longer than a letter may: it waits until no other follows."""
 
 
 class TableCommands(Screen[None]):
@@ -51,6 +58,7 @@ class TableCommands(Screen[None]):
     def __init__(self, *, clock: Callable[[], datetime], layout_file: Path | None) -> None:
         super().__init__()
         self._clock = clock
+        self._search_soon: Timer | None = None
         self._layout_file = DraftFile(layout_file) if layout_file is not None else None
 
     @property
@@ -85,11 +93,22 @@ class TableCommands(Screen[None]):
     @on(Input.Changed, "#search")
     def _search_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.table.ask(replace(self.table.asked, search=event.value))
+        if self._search_soon is not None:
+            self._search_soon.stop()
+        if len(self.graph.remote_peers) < MANY_PEERS or not event.value:
+            self._search(event.value)
+        else:
+            self._search_soon = self.set_timer(TYPING_SECONDS, lambda: self._search(event.value))
+
+    def _search(self, text: str) -> None:
+        self.table.ask(replace(self.table.asked, search=text))
 
     @on(Input.Submitted, "#search")
     def _search_done(self, event: Input.Submitted) -> None:
         event.stop()
+        if self._search_soon is not None:
+            self._search_soon.stop()
+            self._search(event.value)
         self.close_search()
 
     @on(SearchLine.Moved)

@@ -1,0 +1,1 @@
+"""The dashboard as a wall display: in a browser, by textual-serve."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from presence_core.identity.mesh import MeshKey
 
-TRANSPORTS = ("lan",)
+TRANSPORTS = ("lan", "ble")
 """The transports that this version has."""
 
 MAX_LINKS = 32

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from presence_core.config import PresenceConfig
-from presence_core.engine import engine
+from presence_core.engine import machine
 from presence_core.identity.keyfile import read_mesh_key
 from presence_core.presence import Presence
 from tests.support import loopback_name
@@ -21,7 +21,7 @@ METADATA = {
 
 
 async def main(home: str, mesh: str) -> None:
-    engine.device_name = lambda: HOSTILE  # a peer is free to run other code than ours
+    machine.device_name = lambda: HOSTILE  # a peer is free to run other code than ours
     config = PresenceConfig(
         home=Path(home),
         mesh_key=read_mesh_key(Path(mesh)),

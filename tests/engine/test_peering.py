@@ -15,11 +15,10 @@ from presence_core.engine.peering import (
     MAX_APPLICANTS,
     SURPLUS_SECONDS,
     TURNED_AWAY_SECONDS,
-    Admission,
     Peering,
-    Refusal,
 )
 from presence_core.engine.targets import Target, Targets
+from presence_core.engine.ties import Admission, Refusal
 from presence_core.gossip.messages import MAX_HINTS, Hello, Peers, Records, Summary
 from presence_core.gossip.neighbours import CROSSING_SECONDS, Slots
 from presence_core.gossip.quota import Offence

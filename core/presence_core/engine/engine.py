@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import platform
 import random
-import socket
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from presence_core._version import __version__
 from presence_core.codec.metadata import MetadataError, encode_metadata
+from presence_core.engine import machine
+from presence_core.engine.ble import Bluetooth
 from presence_core.engine.conditions import Conditions
 from presence_core.engine.graph import GraphBuilder
 from presence_core.engine.home import MetadataFile, mesh_of
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from presence_core.engine.admission import ConnectionRequestHandler
     from presence_core.engine.connections import LinkMeasure
     from presence_core.identity.mesh import MeshKey
+    from presence_core.transports.ble.radio import Radio
     from presence_core.transports.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -61,16 +62,6 @@ MEASURE_SECONDS = 5.0
 HOUSEKEEPING_SECONDS = 0.5
 
 
-def os_name() -> str:
-    """Return the operating system in the words of the presence graph."""
-    return {"Darwin": "macOS"}.get(platform.system(), platform.system() or "Generic")
-
-
-def device_name() -> str:
-    """Return the name a device goes by when nobody has given it one."""
-    return socket.gethostname().partition(".")[0] or "unnamed"
-
-
 class Engine:
     """One peer: starts, finds others, keeps the graph current, and leaves in good order.
 
@@ -78,7 +69,10 @@ class Engine:
     """
 
     def __init__(
-        self, config: PresenceConfig, handler: ConnectionRequestHandler | None = None
+        self,
+        config: PresenceConfig,
+        handler: ConnectionRequestHandler | None = None,
+        radio: Radio | None = None,
     ) -> None:
         self.config = config
         self.started = False
@@ -104,6 +98,15 @@ class Engine:
             accepted=self._accepted,
             dialled=self._dialled,
             happened=self._dial_soon,
+        )
+        self._ble = Bluetooth(
+            self._conditions,
+            self._reports,
+            clock=self._clock,
+            accepted=self._accepted,
+            dialled=self._dialled,
+            happened=self._dial_soon,
+            radio=radio,
         )
         self._handler = handler
         self._key_file: KeyFile | None = None
@@ -133,7 +136,7 @@ class Engine:
             epoch = await asyncio.to_thread(self._open_home)
             self._build_node(epoch)
             self._running = True
-            if self._networked:
+            if self._uses("lan"):
                 await self._lan.start(
                     self._mesh,
                     self._peering,
@@ -143,6 +146,8 @@ class Engine:
                     peers=self.config.peers,
                     wall=time.time,
                 )
+            if self._uses("ble"):
+                self._ble.start(self._peering, asked=self.config.transports is not None)
         except BaseException:
             await self.stop()
             raise
@@ -151,9 +156,8 @@ class Engine:
         self.started = True
         self._pump()
 
-    @property
-    def _networked(self) -> bool:
-        return self.config.transports is None or "lan" in self.config.transports
+    def _uses(self, transport: str) -> bool:
+        return self.config.transports is None or transport in self.config.transports
 
     def _open_home(self) -> int:
         """Open key, mesh key and metadata (files: not for the event loop); return the epoch."""
@@ -175,18 +179,17 @@ class Engine:
         self._node = Node(
             identity,
             self._mesh,
-            NodeProfile(self.config.name or device_name(), os_name(), __version__),
+            NodeProfile(self.config.name or machine.device_name(), machine.os_name(), __version__),
             epoch=epoch,
             now=now,
             wall_ms=self._clock.wall_ms,
             rng=self._rng,
             metadata=encode_metadata(self.metadata) if self.metadata else None,
-            addresses=self._own_addresses,
+            addresses=self._lan.addresses,
         )
         self._targets.instance = self._mesh.instance_name(identity.peer_key, epoch)
-        self._peering = Peering(
-            self._node, self._targets, self._rng, Slots.of(self.config.max_links)
-        )
+        slots, nearby = Slots.of(self.config.max_links), self._ble.book(self._node, self._rng)
+        self._peering = Peering(self._node, self._targets, self._rng, slots, nearby)
         self.links = Links(
             identity,
             self._mesh,
@@ -196,20 +199,12 @@ class Engine:
             clock=self._clock,
             happened=self._pump_soon,
             missed=self._lan.look_again,
+            signal=self._ble.signal,
         )
         self.links.handler = self._handler
         self._builder = GraphBuilder(self._node)
-        self._view.start(now, networked=self._networked)
+        self._view.start(now, networked=self.config.transports != ())
         self.watch = GraphWatch(self._make_graph())
-
-    def _own_addresses(self) -> tuple[str, ...]:
-        """What a neighbour needs to find us again, or to know our advert for ours."""
-        addresses = []
-        if self._lan.instance:
-            addresses.append(f"mdns:{self._lan.instance}")
-        if self._lan.port:
-            addresses.append(f"tcp:{self._lan.port}")
-        return tuple(addresses)
 
     async def stop(self) -> None:
         """Say goodbye to all neighbours and close everything, in bounded time."""
@@ -225,6 +220,7 @@ class Engine:
         if self._housekeeping is not None:
             self._housekeeping.cancel()
             await asyncio.gather(self._housekeeping, return_exceptions=True)
+        await self._ble.stop()
         await self._lan.stop()
         if hasattr(self, "watch"):
             self.watch.close()
@@ -258,6 +254,11 @@ class Engine:
     def _publish_metadata(self, value: Mapping[str, Any], data: bytes) -> None:
         self.metadata = value
         self._node.set_metadata(data if value else None, self._clock.now())
+        self._pump()
+
+    def fetch_metadata(self, peer_key: bytes) -> None:
+        """Fetch the metadata of a peer, however large it is."""
+        self._node.ask_metadata(peer_key)
         self._pump()
 
     # -- the way of the data

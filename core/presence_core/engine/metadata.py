@@ -19,6 +19,10 @@ MAX_SHOWN = 64 * 1024 * 1024
 """Bytes of metadata that are kept of all peers together; beyond it, what comes is not taken."""
 
 
+UNASKED_BYTES = 4_096
+"""Metadata that is fetched over a slow link although nobody looks at it (protocol §6.8)."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PeerBody:
     """Metadata of a peer: the newest that arrived, kept while a newer one is on its way."""
@@ -30,12 +34,21 @@ class PeerBody:
 class PeerMetadata:
     """Follows what records name, and keeps the bodies that are shown.
 
-    ``changed`` is told the key of a peer whose metadata is another now.
+    ``changed`` is told the key of a peer whose metadata is another now, ``slow`` tells whether a
+    link is one over which only little is fetched unasked.
     """
 
-    def __init__(self, bodies: BodyStore, changed: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        bodies: BodyStore,
+        changed: Callable[[bytes], None],
+        slow: Callable[[int], bool] = lambda _: False,
+    ) -> None:
         self._bodies = bodies
         self._changed = changed
+        self._slow = slow
+        self._asked: set[bytes] = set()
+        """Peers whose metadata somebody wants to see, however large it is."""
         self._of: dict[bytes, PeerBody] = {}
         self._shown: dict[bytes, set[bytes]] = {}
         """Who is shown with a body, by its hash."""
@@ -71,7 +84,13 @@ class PeerMetadata:
                 self._await_nothing(record.key)
             else:
                 self._await(record.metadata.sha256, record.key)
-                self._bodies.announce(record.metadata, link)
+                little = record.metadata.size <= UNASKED_BYTES or record.key in self._asked
+                if little or not self._slow(link):
+                    self._bodies.announce(record.metadata, link)
+
+    def ask(self, key: bytes) -> None:
+        """Fetch the metadata of this peer from now on, however large it is."""
+        self._asked.add(key)
 
     def _await(self, sha256: bytes, key: bytes) -> None:
         if self._awaits.get(key) == sha256:
@@ -123,6 +142,7 @@ class PeerMetadata:
 
     def drop(self, key: bytes) -> None:
         """Forget the metadata of a peer that publishes none, or is gone."""
+        self._asked.discard(key)
         self._await_nothing(key)
         old = self._of.pop(key, None)
         if old is not None:

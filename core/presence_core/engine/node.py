@@ -43,7 +43,8 @@ LINK_UP_PATIENCE = 0.02
 SLOW_TRANSPORTS = frozenset({2})
 """Bluetooth: records are offered there, not sent unasked (protocol §6.6)."""
 
-INLINE_BODIES = 16 * 1024
+INLINE_BODIES, SLOW_INLINE_BODIES = 16 * 1024, 512
+"""Bytes of metadata that come along with a Hello; over Bluetooth only very little does."""
 
 ASK_AGAIN_SECONDS = 10.0
 """How often somebody's metadata that no neighbour gave is asked for once more."""
@@ -127,7 +128,7 @@ class Node:
         self.exchange = Exchange(self.table, self.key, mesh, rng, self)
         self.bodies = BodyStore()
         self.sightings: dict[bytes, Sighting] = {}
-        self.metadata = PeerMetadata(self.bodies, self._note)
+        self.metadata = PeerMetadata(self.bodies, self._note, self._is_slow)
         self.compatible: dict[bytes, bool] = {}
         self.changed: set[bytes] = set()
         """Peers of which something changed since a reader last took this."""
@@ -149,13 +150,14 @@ class Node:
 
     # -- what the engine tells
 
-    def hello(self) -> bytes:
-        """Encode the Hello that opens a link."""
+    def hello(self, transport: int = 1) -> bytes:
+        """Encode the Hello that opens a link over a transport."""
         own = self.table.get(self.key)
         assert own is not None
         inline: list[bytes] = []
         metadata = self._own.metadata
-        if metadata is not None and metadata.size <= INLINE_BODIES:
+        most = SLOW_INLINE_BODIES if transport in SLOW_TRANSPORTS else INLINE_BODIES
+        if metadata is not None and metadata.size <= most:
             body = self.bodies.get(metadata.sha256)
             inline += [body] if body is not None else []
         return messages.Hello(
@@ -194,9 +196,10 @@ class Node:
             ):
                 self.bodies.put(body)
         self._link_edges()
-        self.exchange.open(
-            link, key, record, hello.root, now, leads=dialled, slow=transport in SLOW_TRANSPORTS
-        )
+        slow = transport in SLOW_TRANSPORTS
+        if slow:
+            self.bodies.go_easy(link)
+        self.exchange.open(link, key, record, hello.root, now, leads=dialled, slow=slow)
         self.changed.add(key)
         self._own.change(now, patience=LINK_UP_PATIENCE)
 
@@ -239,6 +242,18 @@ class Node:
         if self._take_metadata(data):
             self._own.change(now)
             self.tick(now)
+
+    def ask_metadata(self, key: bytes) -> None:
+        """Fetch the metadata of a peer even if it is large and only slow links lead there."""
+        self.metadata.ask(key)
+        entry = self.table.get(key)
+        if entry is not None:
+            for link in self.links:
+                self.metadata.follow(entry.record, link)
+
+    def _is_slow(self, link: int) -> bool:
+        known = self.links.get(link)
+        return known is not None and known.transport in SLOW_TRANSPORTS
 
     def _take_metadata(self, data: bytes | None) -> bool:
         own = self.bodies.put_own(data) if data is not None else None

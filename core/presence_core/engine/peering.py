@@ -6,21 +6,25 @@ of a whole mesh on links of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.discovery.hint import DialHint
 from presence_core.engine.addresses import address_text, host_and_port
+from presence_core.engine.nearby import NEARBY_SLOTS, Situation
+from presence_core.engine.ties import Admission, Refusal, Tie
 from presence_core.gossip.messages import MAX_HINTS, Peers
-from presence_core.gossip.neighbours import LinkClaim, Slots, keep_new, most_redundant
+from presence_core.gossip.neighbours import Slots, keep_new, most_redundant
 from presence_core.gossip.quota import Offence, Rates
 from presence_core.gossip.record import Record, RecordError, parse_record
 from presence_core.handshake.events import ByeCode
+from presence_core.transports.ble.stream import BLUETOOTH
+from presence_core.transports.tcp import LAN
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Container
 
+    from presence_core.engine.nearby import Nearby
     from presence_core.engine.node import Node
     from presence_core.engine.targets import Target, Targets
     from presence_core.gossip.messages import Hello
@@ -53,49 +57,21 @@ MAX_TURNED_AWAY = 256
 _REFUSALS = (ByeCode.FULL, ByeCode.DENIED, ByeCode.BLOCKED, ByeCode.LIMIT)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a link is not let in."""
-
-    code: ByeCode
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A link is let in; these others are to be closed for it."""
-
-    drop: tuple[tuple[int, ByeCode, str], ...] = ()
-
-
-@dataclass(slots=True)
-class Tie:
-    """A session from the moment at which its other end has proven its key."""
-
-    link: int
-    key: bytes
-    transport: int
-    dialled: str | None
-    """Name of the target that we dialled; None when the other end did."""
-    authenticated_at: float
-    session_id: bytes
-    addresses: tuple[tuple[str, int], ...] = ()
-    """Where the other end can be dialled again."""
-
-    def claim(self) -> LinkClaim:
-        """Return what the rule on duplicate sessions needs to know."""
-        return LinkClaim(self.dialled is not None, self.authenticated_at, self.session_id)
-
-
 class Peering:
     """Decides on the links of one node, and tells it of those that are up."""
 
     def __init__(
-        self, node: Node, targets: Targets, rng: random.Random, slots: Slots | None = None
+        self,
+        node: Node,
+        targets: Targets,
+        rng: random.Random,
+        slots: Slots | None = None,
+        nearby: Nearby | None = None,
     ) -> None:
         self.slots = slots or Slots()
         self._node = node
         self._targets = targets
+        self._nearby = nearby
         self._rng = rng
         self._applicants: dict[int, Tie] = {}
         self._admitted: dict[int, Tie] = {}
@@ -121,7 +97,7 @@ class Peering:
         """Judge a peer that has proven its key; None: it may say Hello."""
         tie = Tie(link, key, transport, dialled, now, session_id)
         if dialled is not None:
-            self._targets.bind(dialled, key)
+            self._book(transport).bind(dialled, key)
         if self._node.exchange.strikes.refuse(key, now):
             return Refusal(ByeCode.LIMIT, "it has sent too much that does not hold")
         if self._is_duplicate(tie):
@@ -148,14 +124,14 @@ class Peering:
         drop = [(rival, ByeCode.DUPLICATE, "replaced by a newer session") for rival in rivals]
         succeeds = any(rival in self._admitted for rival in rivals)
         if not succeeds and not self._has_room(tie, record):
-            displaced = self._displace(record, now)
+            displaced = self._displace(tie.transport, record, now)
             if displaced is None:
                 return Refusal(ByeCode.FULL, "this peer holds as many links as it can")
             drop.append((displaced, ByeCode.FULL, "its place is needed by a peer that has none"))
         del self._applicants[link]
         self._admitted[link] = tie
         if tie.dialled is not None:
-            self._targets.succeeded(tie.dialled)
+            self._book(tie.transport).succeeded(tie.dialled)
         dialled = tie.dialled is not None
         self._node.link_up(link, hello, record, now, transport=tie.transport, dialled=dialled)
         return Admission(tuple(drop))
@@ -195,10 +171,11 @@ class Peering:
         exception they would never become one.
         """
         elsewhere = bool(record.edges) and not self._node.topology.reachable(tie.key)
-        spare = self.slots.spare if tie.dialled is not None or elsewhere else 0
-        return len(self._admitted) < self.slots.accept + spare
+        slots = NEARBY_SLOTS if tie.transport == BLUETOOTH else self.slots
+        spare = slots.spare if tie.dialled is not None or elsewhere else 0
+        return len(self._ties(tie.transport)) < slots.accept + spare
 
-    def _displace(self, record: Record, now: float) -> int | None:
+    def _displace(self, transport: int, record: Record, now: float) -> int | None:
         """Find a link to let go for a newcomer that has none; None when it is to try elsewhere.
 
         In most meshes somebody has room, and it gets hints where. Who comes again has found nobody.
@@ -216,8 +193,9 @@ class Peering:
             return None
         # Links that we chose ourselves are kept if possible: who makes up newcomers, of which each
         # takes the place of an honest neighbour, could cut us off otherwise.
-        chosen = [(tie.link, tie.key) for tie in self._admitted.values() if tie.dialled is not None]
-        others = [(tie.link, tie.key) for tie in self._admitted.values() if tie.dialled is None]
+        ties = self._ties(transport)
+        chosen = [(tie.link, tie.key) for tie in ties if tie.dialled is not None]
+        others = [(tie.link, tie.key) for tie in ties if tie.dialled is None]
         degree = self._node.topology.degree
         least = most_redundant(others, degree)
         return most_redundant(chosen, degree) if least is None else least
@@ -225,7 +203,7 @@ class Peering:
     # -- ends
 
     def closed(self, link: int, *, code: int | None, lost: bool, now: float) -> bytes | None:
-        """Clear up after a link; return its peer if that was a neighbour and is none any more.
+        """Clear up after a link; return its peer if that was the last one over this transport.
 
         ``code`` of the goodbye, if there was one; ``lost``: it ended without anybody's will.
         """
@@ -234,12 +212,14 @@ class Peering:
         if tie is None:
             return None
         self._node.link_down(link, now)
-        if any(other.key == tie.key for other in self._admitted.values()):
+        if any(other.key == tie.key for other in self._ties(tie.transport)):
             return None
         if code == ByeCode.LEAVING:
             self._targets.left(tie.key)
+            if self._nearby is not None:
+                self._nearby.left(tie.key, now)
         elif lost:
-            self._targets.lost(tie.key, tie.addresses, now)
+            self._book(tie.transport).lost(tie.key, tie.addresses, now)
         return tie.key
 
     def dial_failed(
@@ -251,7 +231,8 @@ class Peering:
         refused = code in _REFUSALS
         patience = REFUSED_SECONDS if self._admitted or code != ByeCode.FULL else LONELY_SECONDS
         seconds = patience * self._rng.uniform(0.5, 1.0) if refused else None
-        self._targets.failed(target, now, seconds=seconds, missed_by=self._seekers())
+        book = self._nearby if self._nearby and target.source == "ble" else self._targets
+        book.failed(target, now, seconds=seconds, missed_by=self._seekers())
 
     # -- whom to dial
 
@@ -259,13 +240,28 @@ class Peering:
         """Return how many links are held."""
         return len(self._admitted)
 
+    def _book(self, transport: int) -> Nearby | Targets:
+        """Return where it is kept whom to dial over a transport."""
+        return self._nearby if self._nearby and transport == BLUETOOTH else self._targets
+
+    def _ties(self, transport: int = LAN) -> list[Tie]:
+        """Return the links that share their slots with this transport: Bluetooth has its own."""
+        near = transport == BLUETOOTH
+        return [tie for tie in self._admitted.values() if (tie.transport == BLUETOOTH) is near]
+
     def free(self) -> int:
         """Return how many more links would be accepted."""
-        return max(0, self.slots.accept - len(self._admitted))
+        return max(0, self.slots.accept - len(self._ties()))
 
-    def connected(self) -> set[bytes]:
-        """Return the neighbours, and ourselves."""
-        return {self._node.key, *(tie.key for tie in self._admitted.values())}
+    def connected(self, transport: int = LAN) -> set[bytes]:
+        """Return the neighbours over a transport, and ourselves."""
+        return {self._node.key, *(tie.key for tie in self._ties(transport))}
+
+    def nearby(self, *, findable: bool) -> Situation:
+        """Return what decides on dials over Bluetooth."""
+        ties = self._ties(BLUETOOTH)
+        dialled = sum(tie.dialled is not None for tie in ties)
+        return Situation(self.connected(BLUETOOTH), len(ties), dialled, findable)
 
     def surplus(self, now: float) -> int | None:
         """Return a link to give up, now and then: one more dialled than is wanted in the long run.
@@ -277,7 +273,7 @@ class Peering:
         if now < self._surplus_at:
             return None
         self._surplus_at = now + self._rng.uniform(*SURPLUS_SECONDS)
-        dialled = [tie for tie in self._admitted.values() if tie.dialled is not None]
+        dialled = [tie for tie in self._ties() if tie.dialled is not None]
         if len(dialled) <= self.slots.dial or self._node.exchange.sync.awaited():
             return None
         topology = self._node.topology
@@ -357,7 +353,7 @@ class Peering:
     def _wishes(self, now: float, *, ahead: bool = False) -> tuple[int, int]:
         """How many dials may begin: to those out of reach, and to others."""
         running = self._targets.dialling()
-        links = len(self._admitted)
+        links = len(self._ties())
         wanted = min(self.slots.dial - self._dialled(), self.slots.accept - links) - running
         if self._needy():
             seeking = max(1, self.slots.dial - links) - running
@@ -370,11 +366,11 @@ class Peering:
         return max(0, seeking), max(0, wanted)
 
     def _dialled(self) -> int:
-        return sum(tie.dialled is not None for tie in self._admitted.values())
+        return sum(tie.dialled is not None for tie in self._ties())
 
     def _needy(self) -> bool:
         """Whether there are fewer links than one dials, so that there is no time to lose."""
-        return len(self._admitted) < self.slots.dial
+        return len(self._ties()) < self.slots.dial
 
     def _candidates(self) -> tuple[list[Target], list[Target]]:
         """Return who may be dialled, sooner or later: those who are sought, and the others."""

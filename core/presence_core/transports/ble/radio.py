@@ -122,12 +122,19 @@ class Peripheral(Protocol):
 
 
 class Radio(Protocol):
-    """One adapter. ``peripheral`` is None when it has no such role."""
+    """One adapter."""
 
-    central: Central
-    peripheral: Peripheral | None
-    trouble: Trouble | None
-    """What keeps all of it from working now."""
+    @property
+    def central(self) -> Central:
+        """The role that looks for others."""
+
+    @property
+    def peripheral(self) -> Peripheral | None:
+        """The role that is found; None when the adapter has no such role."""
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What keeps all of it from working now."""
 
     async def open(self, changed: Callable[[], None]) -> None:
         """Begin to watch the adapter. Raises RadioError only if it never can work.

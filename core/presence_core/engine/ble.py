@@ -1,0 +1,342 @@
+"""Peers in Bluetooth range: advertising, scanning, dialling, and what becomes of the adapter."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from presence_core.discovery.ble_advert import (
+    VERSION,
+    Advert,
+    advert_uuid,
+    is_of,
+    quarter_of,
+    read_advert,
+)
+from presence_core.engine.ble_troubles import say_trouble, say_unproven
+from presence_core.engine.nearby import FORGET_SECONDS, Nearby, TagIndex
+from presence_core.transports.ble.dialler import dial
+from presence_core.transports.ble.listener import Listener
+from presence_core.transports.ble.radio import RadioError, Trouble
+from presence_core.transports.ble.stream import BLUETOOTH
+from presence_core.transports.ble.system import PROVEN, adapter_present, system_radio
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+    from presence_core.engine.conditions import Conditions
+    from presence_core.engine.link import Link
+    from presence_core.engine.links import Clock
+    from presence_core.engine.node import Node
+    from presence_core.engine.peering import Peering
+    from presence_core.engine.reports import Reports
+    from presence_core.engine.targets import Target
+    from presence_core.transports.ble.radio import Heard, Radio
+    from presence_core.transports.ble.stream import BleStream
+    from presence_core.transports.stream import Stream, StreamOpened
+
+log = logging.getLogger(__name__)
+
+STEP_SECONDS = 0.5
+"""How often it is looked whether there is something to do."""
+ADAPTER_SECONDS = 5.0
+"""How often it is looked whether an adapter has been plugged in."""
+RETRY_SECONDS = 15.0
+"""How long after something was refused it is tried again."""
+CONNECT_SECONDS = 12.0
+"""How long a connection may take: BlueZ waits for an advert, up to some seconds."""
+SLICE_SECONDS = 5.0
+"""How long an adapter that cannot do both advertises, and then scans."""
+ASLEEP_SECONDS = 10.0
+"""A wall clock that has run ahead of the other one by so much: the machine was asleep."""
+STOP_SECONDS = 2.0
+MAX_FOREIGN = 256
+
+
+class Bluetooth:
+    """Finds peers in range and opens streams to them; the counterpart of ``engine/lan.py``.
+
+    ``accepted`` gets streams that others opened, ``dialled`` those that we opened.
+    """
+
+    def __init__(
+        self,
+        conditions: Conditions,
+        reports: Reports,
+        *,
+        clock: Clock,
+        accepted: StreamOpened,
+        dialled: Callable[[Stream, Target], None],
+        happened: Callable[[], None],
+        radio: Radio | None = None,
+    ) -> None:
+        self._conditions = conditions
+        self._reports = reports
+        self._now = clock.now
+        self._clock = clock
+        self._accepted = accepted
+        self._dialled = dialled
+        self._happened = happened
+        self._radio = radio
+        self._asked = False
+        self._node: Node
+        self._peering: Peering
+        self._nearby: Nearby
+        self._index: TagIndex
+        self._listener: Listener | None = None
+        self._life: asyncio.Task[None] | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._streams: set[BleStream] = set()
+        self._news = asyncio.Event()
+        self._serving = False
+        self._advertised: int | None = None
+        """The quarter of an hour whose advert is on the air; None while there is none."""
+        self._advert_trouble: RadioError | None = None
+        self._scanning = False
+        self._slicing = False
+        self._slice_ends = float("inf")
+        self._retry_at = float("-inf")
+        self._drift = 0.0
+        self._foreign: dict[bytes, float] = {}
+
+    # -- life
+
+    def book(self, node: Node, rng: random.Random) -> Nearby:
+        """Return where whom to dial is kept, for the policy of links."""
+        self._node = node
+        self._index = TagIndex(node.mesh)
+        self._nearby = Nearby(self._index, node.topology.reachable, rng)
+        return self._nearby
+
+    def start(self, peering: Peering, *, asked: bool) -> None:
+        """Begin, in a task of its own: nobody waits for an adapter.
+
+        ``asked``: somebody wants Bluetooth by name, not only if there is some.
+        """
+        self._peering = peering
+        self._asked = asked
+        if self._radio is None and sys.platform not in PROVEN and not asked:
+            say_unproven(self._conditions, sys.platform)
+            return
+        self._life = asyncio.get_running_loop().create_task(self._live(), name="presence-ble")
+
+    async def stop(self) -> None:
+        """Withdraw the advert, close what is open. Never raises, takes a few seconds at most."""
+        tasks = [task for task in (self._life, self._connecting) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        streams = {*self._streams, *(self._listener.streams() if self._listener else ())}
+        for stream in streams:
+            stream.close()
+        if streams:
+            await asyncio.wait([stream.ended for stream in streams], timeout=STOP_SECONDS)
+        for stream in streams:
+            stream.ended.cancel()
+        await asyncio.gather(*(stream.ended for stream in streams), return_exceptions=True)
+        radio = self._radio
+        if radio is not None and self._life is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await radio.central.stop_scan()
+                    if radio.peripheral is not None:
+                        await radio.peripheral.close()
+                    await radio.close()
+
+    def signal(self, link: Link) -> int | None:
+        """Return how strongly the other end of a Bluetooth link is heard, in dBm."""
+        key = link.session.peer_key
+        if link.stream.transport != BLUETOOTH or key is None:
+            return None
+        return self._nearby.rssi(key, self._now())
+
+    async def _live(self) -> None:
+        if self._radio is None:
+            while not await asyncio.to_thread(adapter_present):
+                say_trouble(self._conditions, Trouble.NO_ADAPTER, asked=self._asked)
+                await asyncio.sleep(ADAPTER_SECONDS)
+            self._radio = system_radio()
+        radio = self._radio
+        try:
+            await radio.open(self._changed)
+        except RadioError as error:
+            say_trouble(self._conditions, error.trouble, str(error), asked=self._asked)
+            return
+        self._drift = self._wall() - self._now()
+        while True:
+            self._news.clear()
+            try:
+                await self._step(radio)
+            except RadioError as error:
+                log.info("Bluetooth: %s", error)
+                say_trouble(self._conditions, error.trouble, str(error), asked=self._asked)
+                self._retry_at = self._now() + RETRY_SECONDS
+            except Exception:
+                log.exception("Bluetooth failed; it goes on")
+                self._retry_at = self._now() + RETRY_SECONDS
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STEP_SECONDS):
+                    await self._news.wait()
+
+    def _wall(self) -> float:
+        return self._clock.wall_ms() / 1000
+
+    def _changed(self) -> None:
+        """Learn of something about the adapter; what was registered may be lost with it."""
+        if self._radio is not None and self._radio.trouble is not None:
+            self._forget_what_runs()
+        self._retry_at = float("-inf")
+        self._news.set()
+
+    def _forget_what_runs(self) -> None:
+        self._serving = self._scanning = False
+        self._advertised = None
+
+    # -- one step
+
+    async def _step(self, radio: Radio) -> None:
+        now = self._now()
+        self._notice_sleep(now)
+        if radio.trouble is not None:
+            say_trouble(self._conditions, radio.trouble, asked=self._asked)
+            return
+        self._nearby.forget(now)
+        self._index.follow(self._node.table.entries(), self._wall())
+        self._index.work()
+        self._count_foreign(now)
+        if now >= self._retry_at:
+            await self._be_found(radio, now)
+            await self._look(radio, now)
+            self._say()
+        self._dial(radio, now)
+
+    def _notice_sleep(self, now: float) -> None:
+        drift = self._wall() - now
+        if drift - self._drift > ASLEEP_SECONDS:
+            log.info("the machine was asleep: Bluetooth begins anew")
+            self._forget_what_runs()
+        self._drift = drift
+
+    async def _be_found(self, radio: Radio, now: float) -> None:
+        """Offer the service and advertise, under another name each quarter of an hour."""
+        peripheral = radio.peripheral
+        if peripheral is None:
+            self._advert_trouble = RadioError(Trouble.NO_PERIPHERAL, "")
+            return
+        if self._listener is None:
+            self._listener = Listener(peripheral, self._accepted)
+        quarter = quarter_of(self._wall())
+        self._nearby.tag = self._node.mesh.nearby_peer_tag(self._node.key, quarter)
+        try:
+            if not self._serving:
+                await peripheral.serve(self._listener)
+                self._serving = True
+            if self._slicing and self._scanning and now < self._slice_ends:
+                return
+            if self._advertised != quarter:
+                if self._slicing:
+                    await radio.central.stop_scan()
+                    self._scanning = False
+                    self._slice_ends = now + SLICE_SECONDS
+                await peripheral.advertise(advert_uuid(self._node.mesh, self._node.key, quarter))
+                self._advertised = quarter
+            self._advert_trouble = None
+        except RadioError as error:
+            self._advertised = None
+            self._take_refusal(error)
+
+    async def _look(self, radio: Radio, now: float) -> None:
+        if self._scanning or self._connecting is not None:
+            return
+        if self._slicing and self._advertised is not None:
+            if now < self._slice_ends:
+                return
+            assert radio.peripheral is not None
+            await radio.peripheral.silence()
+            self._advertised = None
+            self._slice_ends = now + SLICE_SECONDS
+        try:
+            await radio.central.scan(self._heard)
+            self._scanning = True
+        except RadioError as error:
+            if error.trouble is not Trouble.NOT_AT_ONCE:
+                raise
+            self._take_refusal(error)
+
+    def _take_refusal(self, error: RadioError) -> None:
+        """Do one after the other what cannot be done at once; try again later what is refused."""
+        if error.trouble is Trouble.NOT_AT_ONCE and not self._slicing:
+            self._slicing = True
+            self._slice_ends = self._now() + SLICE_SECONDS
+            return
+        self._advert_trouble = error
+        self._retry_at = self._now() + RETRY_SECONDS
+
+    def _say(self) -> None:
+        trouble = self._advert_trouble
+        if trouble is not None:
+            say_trouble(self._conditions, trouble.trouble, str(trouble), asked=self._asked)
+        else:
+            slicing = Trouble.NOT_AT_ONCE if self._slicing else None
+            say_trouble(self._conditions, slicing, asked=self._asked)
+
+    # -- hearing others
+
+    def _heard(self, heard: Heard) -> None:
+        for uuid in heard.uuids:
+            advert = read_advert(uuid)
+            if advert is not None and advert.version == VERSION:
+                self._take(advert, heard)
+
+    def _take(self, advert: Advert, heard: Heard) -> None:
+        now = self._now()
+        if is_of(advert, self._node.mesh, self._wall()):
+            known = self._nearby.heard(advert.peer_tag, heard.address, heard.rssi, now)
+            if not known:
+                self._news.set()
+        elif len(self._foreign) < MAX_FOREIGN or advert.peer_tag in self._foreign:
+            self._foreign[advert.peer_tag] = now
+
+    def _count_foreign(self, now: float) -> None:
+        for tag, at in tuple(self._foreign.items()):
+            if now - at > FORGET_SECONDS:
+                del self._foreign[tag]
+        self._reports.foreign_nearby(len(self._foreign))
+
+    # -- dialling
+
+    def _dial(self, radio: Radio, now: float) -> None:
+        """Dial somebody, if it is somebody's turn: one at a time, an adapter can do no more."""
+        if self._connecting is not None:
+            return
+        findable = self._advertised is not None or self._slicing
+        target = self._nearby.due(now, self._peering.nearby(findable=findable))
+        if target is not None:
+            self._connecting = asyncio.get_running_loop().create_task(
+                self._connect(radio, target), name=f"presence-dial-{target.name}"
+            )
+
+    async def _connect(self, radio: Radio, target: Target) -> None:
+        address, _ = target.address()
+        try:
+            await radio.central.stop_scan()
+            self._scanning = False
+            stream = await dial(radio.central, address, seconds=CONNECT_SECONDS)
+        except RadioError as error:
+            log.info("dialling %s at %s: %s", target.name, address, error)
+            self._peering.dial_failed(target, self._now())
+        except BaseException:
+            self._peering.dial_failed(target, self._now())
+            raise
+        else:
+            self._streams.add(stream)
+            stream.ended.add_done_callback(lambda _: self._streams.discard(stream))
+            self._dialled(stream, target)
+        finally:
+            self._connecting = None
+            self._news.set()
+            self._happened()

@@ -1,0 +1,45 @@
+"""A link as far as the policy of links is concerned, and what it decides on one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from presence_core.gossip.neighbours import LinkClaim
+
+if TYPE_CHECKING:
+    from presence_core.handshake.events import ByeCode
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a link is not let in."""
+
+    code: ByeCode
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A link is let in; these others are to be closed for it."""
+
+    drop: tuple[tuple[int, ByeCode, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Tie:
+    """A session from the moment at which its other end has proven its key."""
+
+    link: int
+    key: bytes
+    transport: int
+    dialled: str | None
+    """Name of the target that we dialled; None when the other end did."""
+    authenticated_at: float
+    session_id: bytes
+    addresses: tuple[tuple[str, int], ...] = ()
+    """Where the other end can be dialled again."""
+
+    def claim(self) -> LinkClaim:
+        """Return what the rule on duplicate sessions needs to know."""
+        return LinkClaim(self.dialled is not None, self.authenticated_at, self.session_id)

@@ -1,0 +1,191 @@
+"""The central role, on bleak: BlueZ, CoreBluetooth and WinRT alike."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from presence_core.transports.ble.gatt import ID, RX, TX
+from presence_core.transports.ble.radio import Heard, RadioError, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bleak import BleakClient, BleakScanner
+    from bleak.backends.characteristic import BleakGATTCharacteristic
+    from bleak.backends.device import BLEDevice
+    from bleak.backends.scanner import AdvertisementData
+
+    from presence_core.transports.ble.radio import ClientUser
+
+log = logging.getLogger(__name__)
+
+MAX_DEVICES = 512
+CONNECT_TRIES = 3
+CONNECT_PAUSE = 1.5
+"""BlueZ may say that a device is connected after it has said that connecting is done; bleak then
+takes it for disconnected. The next try works."""
+
+_HEADER = 3
+_BUSY = ("InProgress", "in progress")
+
+
+class BleakCentral:
+    """The role on one adapter; ``adapter`` is its name on Linux, None for the system's choice."""
+
+    def __init__(self) -> None:
+        self.adapter: str | None = None
+        self._scanner: BleakScanner | None = None
+        self._devices: dict[str, BLEDevice] = {}
+
+    async def scan(self, heard: Callable[[Heard], None]) -> None:
+        """See :meth:`Central.scan`."""
+        await load_bleak()
+        from bleak import BleakScanner
+
+        def report(device: BLEDevice, advertisement: AdvertisementData) -> None:
+            uuids = tuple(_uuids(advertisement.service_uuids))
+            if uuids:
+                self._remember(device)
+                heard(Heard(device.address, uuids, advertisement.rssi))
+
+        await self.stop_scan()
+        # Without DuplicateData BlueZ tells only once that somebody is there.
+        scanner = BleakScanner(
+            report,
+            bluez=self._adapter() | {"filters": {"DuplicateData": True}},  # type: ignore[arg-type]
+        )
+        with as_radio_errors():
+            await scanner.start()
+        self._scanner = scanner
+
+    def _adapter(self) -> dict[str, Any]:
+        return {"adapter": self.adapter} if self.adapter else {}
+
+    def _remember(self, device: BLEDevice) -> None:
+        self._devices.pop(device.address, None)
+        if len(self._devices) >= MAX_DEVICES:
+            del self._devices[next(iter(self._devices))]
+        self._devices[device.address] = device
+
+    async def stop_scan(self) -> None:
+        """See :meth:`Central.stop_scan`."""
+        scanner, self._scanner = self._scanner, None
+        if scanner is not None:
+            with contextlib.suppress(RadioError), as_radio_errors():
+                await scanner.stop()
+
+    async def connect(self, address: str, user: ClientUser, *, seconds: float) -> BleakConnection:
+        """See :meth:`Central.connect`."""
+        from bleak import BleakClient
+
+        device = self._devices.get(address)
+        if device is None:
+            raise RadioError(Trouble.FAILED, "it has not been heard lately")
+        client = BleakClient(
+            device,
+            disconnected_callback=lambda _: user.disconnected(),
+            timeout=seconds,
+            bluez=self._adapter(),  # type: ignore[arg-type]
+        )
+        with as_radio_errors():
+            async with asyncio.timeout(seconds):
+                await _connect(client)
+                try:
+                    return await BleakConnection.set_up(client, user)
+                except BaseException:
+                    await _disconnect(client)
+                    raise
+
+
+async def _connect(client: BleakClient) -> None:
+    from bleak.exc import BleakError
+
+    for attempt in range(CONNECT_TRIES):
+        try:
+            await client.connect()
+        except BleakError as error:
+            if attempt == CONNECT_TRIES - 1 or "disconnected" not in str(error):
+                raise
+            log.debug("connecting once more: %s", error)
+            await asyncio.sleep(CONNECT_PAUSE)
+        else:
+            return
+
+
+async def _disconnect(client: BleakClient) -> None:
+    with contextlib.suppress(RadioError), as_radio_errors():
+        await client.disconnect()
+
+
+class BleakConnection:
+    """See :class:`~presence_core.transports.ble.radio.Client`."""
+
+    def __init__(self, client: BleakClient, rx: BleakGATTCharacteristic, ident: bytes) -> None:
+        self.ident = ident
+        # BlueZ keeps 20 for the whole of a second connection; ID has what the other end knows.
+        self.mtu: int | None = rx.max_write_without_response_size + _HEADER
+        self._client = client
+        self._rx = rx
+
+    @classmethod
+    async def set_up(cls, client: BleakClient, user: ClientUser) -> BleakConnection:
+        """Read ID and ask for notifications."""
+        rx, tx, ident = (client.services.get_characteristic(uuid) for uuid in (RX, TX, ID))
+        if rx is None or tx is None or ident is None:
+            raise RadioError(Trouble.FAILED, "it does not offer the service")
+        value = bytes(await client.read_gatt_char(ident))
+        await client.start_notify(tx, lambda _, data: user.notified(bytes(data)))
+        return cls(client, rx, value)
+
+    async def write(self, value: bytes, *, acknowledged: bool) -> None:
+        """See :meth:`Client.write`."""
+        with as_radio_errors():
+            await self._client.write_gatt_char(self._rx, value, response=acknowledged)
+
+    async def close(self) -> None:
+        """See :meth:`Client.close`."""
+        await _disconnect(self._client)
+
+
+async def load_bleak() -> None:
+    """Load bleak, beside the event loop. Raises RadioError."""
+    try:
+        await asyncio.to_thread(importlib.import_module, "bleak")
+    except ImportError as error:
+        raise RadioError(Trouble.NO_LIBRARY, str(error)) from error
+
+
+@contextlib.contextmanager
+def as_radio_errors() -> Iterator[None]:
+    """Turn what bleak and the systems below it raise into RadioError."""
+    from bleak.exc import BleakBluetoothNotAvailableError, BleakError
+
+    try:
+        yield
+    except RadioError:
+        raise
+    except BleakBluetoothNotAvailableError as error:
+        raise RadioError(_unavailable(error.reason.name), str(error.args[0])) from error
+    except TimeoutError as error:
+        raise RadioError(Trouble.FAILED, "no answer in time") from error
+    except (BleakError, OSError, EOFError, AssertionError) as error:
+        text = str(error) or type(error).__name__
+        busy = any(word in text for word in _BUSY)
+        raise RadioError(Trouble.NOT_AT_ONCE if busy else Trouble.FAILED, text[:200]) from error
+
+
+def _unavailable(reason: str) -> Trouble:
+    if reason.startswith("DENIED"):
+        return Trouble.NO_PERMISSION
+    return Trouble.POWERED_OFF if reason == "POWERED_OFF" else Trouble.NO_ADAPTER
+
+
+def _uuids(texts: list[str]) -> Iterator[UUID]:
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            yield UUID(text)

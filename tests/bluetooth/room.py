@@ -14,8 +14,6 @@ from tests.bluetooth.air import Air
 from tests.bluetooth.bumble_radio import BumbleRadio, radio_in
 from tests.support import config
 
-MESH = MeshKey(b"b" * 32, "field")
-
 
 class Room:
     """Engines by name, and the air between them."""
@@ -23,17 +21,16 @@ class Room:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.air = Air()
+        self.mesh = MeshKey.generate("room")
         self.engines: dict[str, Presence] = {}
         self.radios: dict[str, BumbleRadio] = {}
         self._stack = AsyncExitStack()
 
-    async def enter(
-        self, name: str, *, peripheral: bool = True, mesh: MeshKey = MESH, **more: Any
-    ) -> Presence:
+    async def enter(self, name: str, *, peripheral: bool = True, **more: Any) -> Presence:
         """Start an engine."""
         settings = {"transports": ("ble",)} | more
         radio = self.radios[name] = radio_in(self.air, name, peripheral=peripheral)
-        presence = Presence(config(self.folder / name, mesh, **settings), radio=radio)
+        presence = Presence(config(self.folder / name, self.mesh, **settings), radio=radio)
         self.engines[name] = await self._stack.enter_async_context(presence)
         return presence
 

@@ -85,7 +85,9 @@ class Sighting:
     """Or when a link with him was lost: from then on the dial is left to whose turn it is."""
     last_heard: float
     rssi: int | None
-    patience: float
+    deaf_until: float = float("-inf")
+    """Until when its adverts are taken for echoes of a run that is over."""
+    patience: float = WRONG_WAY_SECONDS[0]
     """How many seconds of WRONG_WAY_SECONDS are waited for this one."""
 
 
@@ -128,8 +130,10 @@ class Nearby:
                 return True
             target = Target(f"ble:{tag.hex()}", "ble", ((address, 0),), now)
             patience = self._rng.uniform(*WRONG_WAY_SECONDS)
-            sighting = Sighting(tag, target, now, now, rssi, patience)
+            sighting = Sighting(tag, target, now, now, rssi, patience=patience)
             self._sightings[tag] = self._by_name[target.name] = sighting
+        if now < sighting.deaf_until:
+            return True
         sighting.last_heard = now
         sighting.rssi = rssi
         sighting.target.addresses = ((address, 0),)
@@ -155,16 +159,13 @@ class Nearby:
     def forget(self, now: float) -> None:
         """Drop what has not been heard for long."""
         for sighting in tuple(self._sightings.values()):
-            if now - sighting.last_heard > FORGET_SECONDS and not sighting.target.dialling:
+            quiet_since = max(sighting.last_heard, sighting.deaf_until)
+            if now - quiet_since > FORGET_SECONDS and not sighting.target.dialling:
                 self._remove(sighting)
 
     def rssi(self, key: bytes, now: float) -> int | None:
         """Return how strongly a peer's adverts were heard last, in dBm."""
-        of_key = [
-            s
-            for s in self._sightings.values()
-            if s.target.peer_key == key and now - s.last_heard <= FORGET_SECONDS
-        ]
+        of_key = [s for s in self._of(key) if now - s.last_heard <= FORGET_SECONDS]
         return max(of_key, key=lambda sighting: sighting.last_heard).rssi if of_key else None
 
     # -- whom to dial
@@ -249,16 +250,19 @@ class Nearby:
         addresses: tuple[tuple[str, int], ...],  # noqa: ARG002  only what is heard is dialled
         now: float,
     ) -> None:
-        """Note that a link was lost; its peer is dialled again as soon as it is heard."""
-        self._begin_anew(key, now)
+        """Note that a link was lost; its peer is dialled again soon if it is heard."""
+        for sighting in self._of(key):
+            sighting.first_heard = now
+            sighting.target.failures = 0
+            sighting.target.next_dial = now + self._rng.uniform(*AFTER_LOSS_SECONDS)
 
     def left(self, key: bytes, now: float) -> None:
         """Note that a peer said goodbye; what is heard of it for a moment yet is over."""
-        self._begin_anew(key, now + AFTER_LEAVING_SECONDS)
+        for sighting in self._of(key):
+            sighting.last_heard = float("-inf")
+            sighting.deaf_until = sighting.first_heard = now + AFTER_LEAVING_SECONDS
+            sighting.target.failures = 0
+            sighting.target.next_dial = now
 
-    def _begin_anew(self, key: bytes, now: float) -> None:
-        for sighting in self._sightings.values():
-            if sighting.target.peer_key == key:
-                sighting.first_heard = now
-                sighting.target.failures = 0
-                sighting.target.next_dial = now + self._rng.uniform(*AFTER_LOSS_SECONDS)
+    def _of(self, key: bytes) -> list[Sighting]:
+        return [s for s in self._sightings.values() if s.target.peer_key == key]

@@ -27,22 +27,20 @@ PATIENCE = 400.0
 BLUETOOTHD = ("/usr/libexec/bluetooth/bluetoothd", "/usr/lib/bluetooth/bluetoothd")
 CONFIG = "/tmp/main.conf"
 
-reordered = 0
-received = 0
 
+class Count:
+    """What arrives, and how many fragments have overtaken another one."""
 
-def count_reordering() -> None:
-    """Count fragments that have overtaken another one."""
-    take = Channel.receive
+    def __init__(self) -> None:
+        self.bytes = self.overtaken = 0
+        take = Channel.receive
 
-    def counted(channel: Channel, fragment: Fragment, now: float) -> bytes:
-        global reordered, received
-        received += len(fragment.data)
-        if fragment.data and fragment.seq != channel._expected:
-            reordered += 1
-        return take(channel, fragment, now)
+        def counted(channel: Channel, fragment: Fragment, now: float) -> bytes:
+            self.bytes += len(fragment.data)
+            self.overtaken += bool(fragment.data) and fragment.seq != channel._expected
+            return take(channel, fragment, now)
 
-    Channel.receive = counted  # type: ignore[method-assign]
+        Channel.receive = counted  # type: ignore[method-assign, assignment]
 
 
 class Steps:
@@ -90,8 +88,8 @@ def ble_is(*states: str) -> Callable[[PresenceGraph], bool]:
 
 def bluetoothd() -> subprocess.Popen[bytes]:
     path = next(path for path in BLUETOOTHD if Path(path).exists())
-    log = Path("/tmp/bluetoothd.log").open("ab")
-    return subprocess.Popen([path, "-n", "-f", CONFIG], stdout=log, stderr=log)
+    with Path("/tmp/bluetoothd.log").open("ab") as log:
+        return subprocess.Popen([path, "-n", "-f", CONFIG], stdout=log, stderr=log)
 
 
 async def power(adapter: str, *, on: bool) -> None:
@@ -110,7 +108,7 @@ async def power(adapter: str, *, on: bool) -> None:
 
 
 async def main(megabytes: float) -> None:
-    count_reordering()
+    count = Count()
     daemon = bluetoothd()
     for adapter in ("hci0", "hci1"):
         await power(adapter, on=True)
@@ -154,7 +152,7 @@ async def main(megabytes: float) -> None:
             await engines["bob"].set_peer_metadata(down)
             await steps.until("bob", shows(up), f"128 KiB up, round {number + 1} of {rounds}")
             await steps.until("alice", shows(down), f"128 KiB down, round {number + 1}")
-        print(f"TRAFFIC {received:,} bytes, {reordered} fragments overtaken, 0 wrong", flush=True)
+        print(f"TRAFFIC {count.bytes:,} bytes, {count.overtaken} fragments overtaken", flush=True)
         for presence in engines.values():
             await presence.set_peer_metadata(small)
 

@@ -153,10 +153,10 @@ def test_a_config_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert "config.toml: Is a directory" in refusal(tmp_path, code=EXIT_CANNOT)
 
 
-        ("--transport", "smoke", "unknown transport 'smoke'"),
+@pytest.mark.parametrize(
     ("flag", "value", "words"),
     [
-        ("--transport", "ble", "unknown transport 'ble'"),
+        ("--transport", "smoke", "unknown transport 'smoke'"),
         ("--transport", "", "--transport: "),
         ("--listen", "[::1", "write [IPV6]:PORT"),
         ("--listen", "::1", "IPv6 in brackets"),

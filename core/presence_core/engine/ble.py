@@ -161,6 +161,9 @@ class Bluetooth:
                 await asyncio.sleep(ADAPTER_SECONDS)
             self._radio = system_radio()
         radio = self._radio
+        if radio is None:
+            say_trouble(self._conditions, Trouble.NO_LIBRARY, f"on {sys.platform}")
+            return
         try:
             await radio.open(self._changed)
         except RadioError as error:

@@ -31,10 +31,19 @@ def adapter_present() -> bool:
         return False
 
 
-def system_radio() -> Radio:
-    """Return the backend for this operating system, not yet opened."""
-    if sys.platform == "linux":
-        from presence_core.transports.ble.bluez import BluezRadio
+def system_radio() -> Radio | None:
+    """Return the backend for this operating system, not yet opened; None if there is none."""
+    match sys.platform:
+        case "linux":
+            from presence_core.transports.ble.bluez import BluezRadio
 
-        return BluezRadio()
-    raise NotImplementedError(sys.platform)
+            return BluezRadio()
+        case "darwin":
+            from presence_core.transports.ble.corebluetooth import CoreBluetoothRadio
+
+            return CoreBluetoothRadio()
+        case "win32":
+            from presence_core.transports.ble.winrt import WinrtRadio
+
+            return WinrtRadio()
+    return None

@@ -34,7 +34,10 @@ _UUID_LISTS = (core.AdvertisingData.Type.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_
 
 
 class BumbleRadio:
-    """Two devices that are one adapter. ``devices`` makes the one for each role."""
+    """Two devices that are one adapter. ``devices`` makes the one for each role.
+
+    ``at_once`` false: it refuses to scan while it advertises, and the other way round.
+    """
 
     def __init__(self, devices: Callable[[str], Any], *, peripheral: bool = True) -> None:
         self._devices = devices
@@ -42,11 +45,12 @@ class BumbleRadio:
         self.trouble: Trouble | None = None
         self.central = BumbleCentral()
         self.peripheral = BumblePeripheral() if peripheral else None
-        self.opened = False
+        self.at_once = True
 
     async def open(self, changed: Callable[[], None]) -> None:
         self._changed = changed
-        self.opened = True
+        if not self.at_once and self.peripheral is not None:
+            self.central.other, self.peripheral.other = self.peripheral, self.central
         self.central.device = await self._devices("central")
         if self.peripheral is not None:
             self.peripheral.device = await self._devices("peripheral")
@@ -91,9 +95,17 @@ async def powered(device: Device) -> Device:
 
 class BumbleCentral:
     device: Device | None = None
+    other: BumblePeripheral | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self.device is not None and self.device.is_scanning
 
     async def scan(self, heard: Callable[[Heard], None]) -> None:
         assert self.device is not None
+        if self.other is not None and self.other.busy:
+            raise RadioError(Trouble.NOT_AT_ONCE, "it advertises")
+        await self.stop_scan()
         self.device.remove_all_listeners("advertisement")
 
         def report(advertisement: Advertisement) -> None:
@@ -166,7 +178,12 @@ class BumblePeripheral:
     """One that is alone on its adapter; ``refuse`` makes it refuse to advertise."""
 
     device: Device | None = None
+    other: BumbleCentral | None = None
     refuse: Trouble | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._uuid is not None
 
     def __init__(self) -> None:
         self._tx: Any = None
@@ -224,6 +241,8 @@ class BumblePeripheral:
         assert self.device is not None
         if self.refuse is not None:
             raise RadioError(self.refuse, "advertising is refused here")
+        if self.other is not None and self.other.busy:
+            raise RadioError(Trouble.NOT_AT_ONCE, "it scans")
         await self.silence()
         with _as_radio_errors():
             await self.device.start_advertising(

@@ -26,10 +26,13 @@ class Room:
         self.radios: dict[str, BumbleRadio] = {}
         self._stack = AsyncExitStack()
 
-    async def enter(self, name: str, *, peripheral: bool = True, **more: Any) -> Presence:
+    async def enter(
+        self, name: str, *, peripheral: bool = True, not_at_once: bool = False, **more: Any
+    ) -> Presence:
         """Start an engine."""
         settings = {"transports": ("ble",)} | more
         radio = self.radios[name] = radio_in(self.air, name, peripheral=peripheral)
+        radio.at_once = not not_at_once
         presence = Presence(config(self.folder / name, self.mesh, **settings), radio=radio)
         self.engines[name] = await self._stack.enter_async_context(presence)
         return presence

@@ -48,9 +48,10 @@ class Book:
         links: int = 0,
         dialled: int = 0,
         findable: bool = True,
+        knocking: bool = False,
         linked: frozenset[bytes] = frozenset(),
     ) -> Target | None:
-        return self.nearby.due(self.now, Situation(linked, links, dialled, findable))
+        return self.nearby.due(self.now, Situation(linked, links, dialled, findable, knocking))
 
     def name_of(self, tag: bytes) -> str:
         return f"ble:{tag.hex()}"
@@ -79,6 +80,7 @@ def test_who_is_not_dialled_for_ten_seconds_dials_the_wrong_way() -> None:
     assert book.due() is None
     book.now += WRONG_WAY_SECONDS[1] - WRONG_WAY_SECONDS[0] + 0.2
     book.hear(LOW)
+    assert book.due(knocking=True) is None  # there it comes
     assert book.due() is not None
 
 

@@ -290,19 +290,23 @@ class Bluetooth:
     # -- hearing others
 
     def _heard(self, heard: Heard) -> None:
-        for uuid in heard.uuids:
-            advert = read_advert(uuid)
-            if advert is not None and advert.version == VERSION:
-                self._take(advert, heard)
-
-    def _take(self, advert: Advert, heard: Heard) -> None:
+        adverts = [
+            advert
+            for advert in map(read_advert, heard.uuids)
+            if advert is not None and advert.version == VERSION
+        ]
+        ours = [advert for advert in adverts if is_of(advert, self._node.mesh, self._wall())]
         now = self._now()
-        if is_of(advert, self._node.mesh, self._wall()):
-            known = self._nearby.heard(advert.peer_tag, heard.address, heard.rssi, now)
-            if not known:
+        for advert in ours:
+            if not self._nearby.heard(advert.peer_tag, heard.address, heard.rssi, now):
                 self._news.set()
-        elif len(self._foreign) < MAX_FOREIGN or advert.peer_tag in self._foreign:
-            self._foreign[advert.peer_tag] = now
+        if not ours:  # systems may tell what somebody advertised before along with what it does now
+            self._note_foreign(adverts, now)
+
+    def _note_foreign(self, adverts: list[Advert], now: float) -> None:
+        for advert in adverts:
+            if len(self._foreign) < MAX_FOREIGN or advert.peer_tag in self._foreign:
+                self._foreign[advert.peer_tag] = now
 
     def _count_foreign(self, now: float) -> None:
         for tag, at in tuple(self._foreign.items()):
@@ -317,8 +321,10 @@ class Bluetooth:
         if self._connecting is not None:
             return
         findable = self._advertised is not None or self._slicing
-        target = self._nearby.due(now, self._peering.nearby(findable=findable))
+        opened = len(self._listener.streams()) if self._listener is not None else 0
+        target = self._nearby.due(now, self._peering.nearby(findable=findable, opened=opened))
         if target is not None:
+            log.info("dialling %s", target.name)
             self._connecting = asyncio.get_running_loop().create_task(
                 self._connect(radio, target), name=f"presence-dial-{target.name}"
             )

@@ -102,6 +102,8 @@ class Situation:
     """Links that we have dialled, with those whose handshake is under way."""
     findable: bool
     """Whether others can dial us; if not it is always our turn."""
+    knocking: bool = False
+    """Whether somebody has dialled us and is not let in yet: probably who is to dial us."""
 
 
 class Nearby:
@@ -202,7 +204,7 @@ class Nearby:
             return False
         if not situation.findable or self.tag < sighting.tag:
             return True
-        return sought and now >= sighting.first_heard + sighting.patience
+        return sought and not situation.knocking and now >= sighting.first_heard + sighting.patience
 
     def _is_sought(self, sighting: Sighting) -> bool:
         key = sighting.target.peer_key

@@ -257,11 +257,12 @@ class Peering:
         """Return the neighbours over a transport, and ourselves."""
         return {self._node.key, *(tie.key for tie in self._ties(transport))}
 
-    def nearby(self, *, findable: bool) -> Situation:
-        """Return what decides on dials over Bluetooth."""
+    def nearby(self, *, findable: bool, opened: int) -> Situation:
+        """Return what decides on dials over Bluetooth. ``opened``: links that others opened."""
         ties = self._ties(BLUETOOTH)
         dialled = sum(tie.dialled is not None for tie in ties)
-        return Situation(self.connected(BLUETOOTH), len(ties), dialled, findable)
+        knocking = opened > len(ties) - dialled
+        return Situation(self.connected(BLUETOOTH), len(ties), dialled, findable, knocking)
 
     def surplus(self, now: float) -> int | None:
         """Return a link to give up, now and then: one more dialled than is wanted in the long run.

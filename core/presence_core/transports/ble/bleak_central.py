@@ -9,7 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from presence_core.transports.ble.gatt import ID, RX, TX
+from presence_core.transports.ble.gatt import ID, RX, SERVICE, TX
 from presence_core.transports.ble.radio import Heard, RadioError, Trouble
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ CONNECT_PAUSE = 1.5
 """BlueZ may say that a device is connected after it has said that connecting is done; bleak then
 takes it for disconnected. The next try works."""
 
+_SERVICE = UUID(SERVICE)
 _HEADER = 3
 _BUSY = ("InProgress", "in progress")
 
@@ -37,10 +38,15 @@ _BUSY = ("InProgress", "in progress")
 class BleakCentral:
     """The role on one adapter; ``adapter`` is its name on Linux, None for the system's choice."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_use: Callable[[str], bool] = lambda _: False) -> None:
         self.adapter: str | None = None
+        self._in_use = in_use
+        """Whether the connection to an address carries a link of the other direction too."""
         self._scanner: BleakScanner | None = None
+        self._dialled: set[str] = set()
         self._devices: dict[str, BLEDevice] = {}
+        self._adverts: dict[str, tuple[UUID, ...]] = {}
+        """What each of them advertised before its services were known."""
 
     async def scan(self, heard: Callable[[Heard], None]) -> None:
         """See :meth:`Central.scan`."""
@@ -49,8 +55,11 @@ class BleakCentral:
 
         def report(device: BLEDevice, advertisement: AdvertisementData) -> None:
             uuids = tuple(_uuids(advertisement.service_uuids))
+            if _SERVICE in uuids:
+                # Of who is connected BlueZ tells the services that it has found, not the advert.
+                uuids = self._adverts.get(device.address, ())
             if uuids:
-                self._remember(device)
+                self._remember(device, uuids)
                 heard(Heard(device.address, uuids, advertisement.rssi))
 
         await self.stop_scan()
@@ -63,14 +72,22 @@ class BleakCentral:
             await scanner.start()
         self._scanner = scanner
 
+    def dialled(self, address: str) -> bool:
+        """Whether we have connected to this address; forgotten with the answer."""
+        known = address in self._dialled
+        self._dialled.discard(address)
+        return known
+
     def _adapter(self) -> dict[str, Any]:
         return {"adapter": self.adapter} if self.adapter else {}
 
-    def _remember(self, device: BLEDevice) -> None:
+    def _remember(self, device: BLEDevice, uuids: tuple[UUID, ...]) -> None:
         self._devices.pop(device.address, None)
         if len(self._devices) >= MAX_DEVICES:
-            del self._devices[next(iter(self._devices))]
+            oldest = next(iter(self._devices))
+            del self._devices[oldest], self._adverts[oldest]
         self._devices[device.address] = device
+        self._adverts[device.address] = uuids
 
     async def stop_scan(self) -> None:
         """See :meth:`Central.stop_scan`."""
@@ -86,6 +103,7 @@ class BleakCentral:
         device = self._devices.get(address)
         if device is None:
             raise RadioError(Trouble.FAILED, "it has not been heard lately")
+        self._dialled.add(address)
         client = BleakClient(
             device,
             disconnected_callback=lambda _: user.disconnected(),
@@ -96,7 +114,7 @@ class BleakCentral:
             async with asyncio.timeout(seconds):
                 await _connect(client)
                 try:
-                    return await BleakConnection.set_up(client, user)
+                    return await BleakConnection.set_up(client, user, self._in_use)
                 except BaseException:
                     await _disconnect(client)
                     raise
@@ -125,22 +143,31 @@ async def _disconnect(client: BleakClient) -> None:
 class BleakConnection:
     """See :class:`~presence_core.transports.ble.radio.Client`."""
 
-    def __init__(self, client: BleakClient, rx: BleakGATTCharacteristic, ident: bytes) -> None:
+    def __init__(
+        self,
+        client: BleakClient,
+        rx: BleakGATTCharacteristic,
+        ident: bytes,
+        in_use: Callable[[str], bool],
+    ) -> None:
         self.ident = ident
+        self._in_use = in_use
         # BlueZ keeps 20 for the whole of a second connection; ID has what the other end knows.
         self.mtu: int | None = rx.max_write_without_response_size + _HEADER
         self._client = client
         self._rx = rx
 
     @classmethod
-    async def set_up(cls, client: BleakClient, user: ClientUser) -> BleakConnection:
+    async def set_up(
+        cls, client: BleakClient, user: ClientUser, in_use: Callable[[str], bool]
+    ) -> BleakConnection:
         """Read ID and ask for notifications."""
         rx, tx, ident = (client.services.get_characteristic(uuid) for uuid in (RX, TX, ID))
         if rx is None or tx is None or ident is None:
             raise RadioError(Trouble.FAILED, "it does not offer the service")
         value = bytes(await client.read_gatt_char(ident))
         await client.start_notify(tx, lambda _, data: user.notified(bytes(data)))
-        return cls(client, rx, value)
+        return cls(client, rx, value, in_use)
 
     async def write(self, value: bytes, *, acknowledged: bool) -> None:
         """See :meth:`Client.write`."""
@@ -148,7 +175,15 @@ class BleakConnection:
             await self._client.write_gatt_char(self._rx, value, response=acknowledged)
 
     async def close(self) -> None:
-        """See :meth:`Client.close`."""
+        """See :meth:`Client.close`.
+
+        Between two hosts there is one connection for both directions: it stays while the other one
+        is in use.
+        """
+        if self._in_use(self._client.address):
+            with contextlib.suppress(RadioError), as_radio_errors():
+                await self._client.stop_notify(TX)
+            return
         await _disconnect(self._client)
 
 

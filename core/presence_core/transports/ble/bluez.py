@@ -32,11 +32,12 @@ class BluezRadio:
     """The first adapter that is switched on, or the one of this name (``hci0``)."""
 
     def __init__(self, adapter: str | None = None) -> None:
-        self.central = BleakCentral()
         self.trouble: Trouble | None = Trouble.NO_SERVICE
         self._wanted = adapter
         self._bus = BluezBus()
         self._served = BluezPeripheral(self._bus)
+        self.central = BleakCentral(self._served.serves)
+        self._forgetting: set[asyncio.Task[None]] = set()
         self._can_be_found = False
         self._changed: Callable[[], None] = lambda: None
         self._look: asyncio.Task[None] | None = None
@@ -55,9 +56,10 @@ class BluezRadio:
 
     async def close(self) -> None:
         """See :meth:`Radio.close`."""
-        if self._look is not None:
-            self._look.cancel()
-            await asyncio.gather(self._look, return_exceptions=True)
+        tasks = [*self._forgetting, *([self._look] if self._look is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._bus.close()
 
     # -- signals
@@ -76,11 +78,30 @@ class BluezRadio:
         elif message.interface == PROPERTIES and message.path:
             interface, changes = message.body[0], message.body[1]
             if interface == DEVICE and "Connected" in changes and not changes["Connected"].value:
-                self._served.departed(central_of(message.path))
+                address = central_of(message.path)
+                if self._served.served(address) or self.central.dialled(address):
+                    self._forget_soon(message.path)
+                self._served.departed(address)
             elif interface == ADAPTER and "Powered" in changes:
                 if not changes["Powered"].value and message.path == self._served.adapter:
                     self._set(Trouble.POWERED_OFF)
                 self._look_soon()
+
+    def _forget_soon(self, device: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._forget(device), name="presence-forget")
+        self._forgetting.add(task)
+        task.add_done_callback(self._forgetting.discard)
+
+    async def _forget(self, device: str) -> None:
+        """Let BlueZ forget who was connected, so that it hears its adverts and not its services.
+
+        Devices that a person has paired are left alone.
+        """
+        with contextlib.suppress(RadioError):
+            (found,) = await self._bus.call(device, PROPERTIES, "GetAll", "s", [DEVICE])
+            if not any(found[name].value for name in ("Paired", "Trusted", "Connected")):
+                adapter = device.rpartition("/")[0]
+                await self._bus.call(adapter, ADAPTER, "RemoveDevice", "o", [device])
 
     def _look_soon(self) -> None:
         self._look_again = True

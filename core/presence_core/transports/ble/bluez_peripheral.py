@@ -55,6 +55,8 @@ class BluezPeripheral:
         self._uuid: UUID | None = None
         self._advert: str | None = None
         self._adverts = 0
+        self._written: set[str] = set()
+        """Centrals that have written since they are connected."""
         self._pipes: dict[str, socket.socket] = {}
         """Where BlueZ reads notifications, by the central that it has asked for."""
 
@@ -110,6 +112,14 @@ class BluezPeripheral:
             self._close_pipes(pipe)
             raise RadioError(Trouble.FAILED, "the other end has unsubscribed") from error
 
+    def served(self, address: str) -> bool:
+        """Whether a device has written to us since it is connected."""
+        return address in self._written
+
+    def serves(self, address: str) -> bool:
+        """Whether a device has a link to us that it has opened."""
+        return self._user is not None and self._user.serves(address)
+
     def forget(self) -> None:
         """Note that BlueZ has forgotten all of ours: it was started anew, or switched off."""
         self._advert = None
@@ -133,6 +143,7 @@ class BluezPeripheral:
 
     def departed(self, central: str) -> None:
         """Take note that a central has disconnected."""
+        self._written.discard(central)
         pipe = self._pipes.pop(central, None)
         if pipe is not None:
             pipe.close()
@@ -162,6 +173,7 @@ class BluezPeripheral:
                     return Message.new_method_return(message, "ay", [value])
                 case (str(), "WriteValue") if path == _RX_PATH and self._user is not None:
                     options = body[1]
+                    self._written.add(_central(options))
                     self._user.written(_central(options), bytes(body[0]), _mtu(options))
                     return Message.new_method_return(message)
                 case (str(), "AcquireNotify") if path == _TX_PATH:

@@ -88,6 +88,10 @@ class Listener:
     async def _forget(self, end: tuple[str, int]) -> None:
         self._streams.pop(end, None)
 
+    def serves(self, central: str) -> bool:
+        """See :meth:`PeripheralUser.serves`."""
+        return any(owner == central for owner, _ in self._streams)
+
     def departed(self, central: str) -> None:
         """See :meth:`PeripheralUser.departed`."""
         for (owner, _), stream in tuple(self._streams.items()):

@@ -98,6 +98,9 @@ class PeripheralUser(Protocol):
     def written(self, central: str, value: bytes, mtu: int | None) -> None:
         """A central has written to RX."""
 
+    def serves(self, central: str) -> bool:
+        """Whether there is a link that this central has opened."""
+
     def departed(self, central: str) -> None:
         """A central is gone; not every system tells."""
 

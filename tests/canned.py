@@ -455,6 +455,7 @@ class CannedSource:
         self.graph = graph
         self.refusal: Exception | None = None
         self.taken: list[str] = []
+        self.fetched: list[str] = []
         self._callbacks: dict[object, Callable[[PresenceGraph], object]] = {}
 
     @property
@@ -494,6 +495,9 @@ class CannedSource:
 
     async def set_peer_metadata(self, metadata: JsonObject) -> None:
         await self.set_peer_metadata_json(json.dumps(dict(metadata)))
+
+    def fetch_peer_metadata(self, peer_key: str) -> None:
+        self.fetched.append(peer_key)
 
     async def set_peer_metadata_json(self, text: str) -> None:
         if self.refusal is not None:

@@ -11,6 +11,7 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Input
 
+from presence_core.model import MetadataState
 from presence_tui.viewmodel.rows import SORTS, Show
 from presence_tui.viewmodel.table import asked_words
 from presence_tui.widgets.bars import KeyHints, PaneBar
@@ -128,6 +129,8 @@ class MainScreen(Screen[None]):
     def _show_panes(self) -> None:
         """Bring the panes that are displayed up to date; the others when they are."""
         selected = self.table.selected
+        if selected is not None and selected.peer_metadata_state is MetadataState.PENDING:
+            self._source.fetch_peer_metadata(selected.peer_key)  # somebody looks at it
         for pane in (
             self.query_one(IdentityPane),
             self.query_one(PeerKeyPane),

@@ -88,9 +88,11 @@ class PeerMetadata:
                 if little or not self._slow(link):
                     self._bodies.announce(record.metadata, link)
 
-    def ask(self, key: bytes) -> None:
-        """Fetch the metadata of this peer from now on, however large it is."""
+    def ask(self, key: bytes) -> bool:
+        """Fetch the metadata of this peer from now on, however large; False: it is so already."""
+        new = key not in self._asked
         self._asked.add(key)
+        return new
 
     def _await(self, sha256: bytes, key: bytes) -> None:
         if self._awaits.get(key) == sha256:

@@ -245,7 +245,8 @@ class Node:
 
     def ask_metadata(self, key: bytes) -> None:
         """Fetch the metadata of a peer even if it is large and only slow links lead there."""
-        self.metadata.ask(key)
+        if not self.metadata.ask(key):
+            return
         entry = self.table.get(key)
         if entry is not None:
             for link in self.links:

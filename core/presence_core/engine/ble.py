@@ -130,7 +130,7 @@ class Bluetooth:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        streams = {*self._streams, *(self._listener.streams() if self._listener else ())}
+        streams = self._all_streams()
         for stream in streams:
             stream.close()
         if streams:
@@ -164,11 +164,8 @@ class Bluetooth:
         if radio is None:
             say_trouble(self._conditions, Trouble.NO_LIBRARY, f"on {sys.platform}")
             return
-        try:
-            await radio.open(self._changed)
-        except RadioError as error:
-            say_trouble(self._conditions, error.trouble, str(error), asked=self._asked)
-            return
+        while not await self._open(radio):  # noqa: ASYNC110  nothing tells when it may work
+            await asyncio.sleep(RETRY_SECONDS)
         self._drift = self._wall() - self._now()
         while True:
             self._news.clear()
@@ -185,6 +182,14 @@ class Bluetooth:
                 async with asyncio.timeout(STEP_SECONDS):
                     await self._news.wait()
 
+    async def _open(self, radio: Radio) -> bool:
+        try:
+            await radio.open(self._changed)
+        except RadioError as error:
+            say_trouble(self._conditions, error.trouble, str(error), asked=self._asked)
+            return False
+        return True
+
     def _wall(self) -> float:
         return self._clock.wall_ms() / 1000
 
@@ -192,8 +197,13 @@ class Bluetooth:
         """Learn of something about the adapter; what was registered may be lost with it."""
         if self._radio is not None and self._radio.trouble is not None:
             self._forget_what_runs()
+            for stream in self._all_streams():
+                stream.lost("Bluetooth does not work any more")
         self._retry_at = float("-inf")
         self._news.set()
+
+    def _all_streams(self) -> set[BleStream]:
+        return {*self._streams, *(self._listener.streams() if self._listener else ())}
 
     def _forget_what_runs(self) -> None:
         self._serving = self._scanning = False

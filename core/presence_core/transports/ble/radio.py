@@ -140,7 +140,7 @@ class Radio(Protocol):
         """What keeps all of it from working now."""
 
     async def open(self, changed: Callable[[], None]) -> None:
-        """Begin to watch the adapter. Raises RadioError only if it never can work.
+        """Begin to watch the adapter. Raises RadioError if that fails; it may be tried again.
 
         ``changed`` is called when trouble comes or goes, and when what was registered is lost.
         """

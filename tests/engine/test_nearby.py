@@ -49,9 +49,12 @@ class Book:
         dialled: int = 0,
         findable: bool = True,
         knocking: bool = False,
+        hosts: frozenset[str] = frozenset(),
         linked: frozenset[bytes] = frozenset(),
     ) -> Target | None:
-        return self.nearby.due(self.now, Situation(linked, links, dialled, findable, knocking))
+        return self.nearby.due(
+            self.now, Situation(linked, links, dialled, findable, knocking, hosts)
+        )
 
     def name_of(self, tag: bytes) -> str:
         return f"ble:{tag.hex()}"
@@ -112,6 +115,13 @@ def test_who_is_linked_is_not_dialled() -> None:
     book.nearby.bind(book.name_of(HIGH), ALICE)
     assert book.due(linked=frozenset({ALICE})) is None
     assert book.due() is not None
+
+
+def test_where_a_link_leads_already_nobody_is_dialled() -> None:
+    book = Book()
+    book.hear(HIGH, address="CC")
+    assert book.due(hosts=frozenset({"CC"})) is None
+    assert book.due(hosts=frozenset({"DD"})) is not None
 
 
 def test_a_failed_dial_is_tried_again_ever_later() -> None:
@@ -182,6 +192,7 @@ def test_who_was_lost_is_dialled_again_when_it_is_heard() -> None:
     book.nearby.bind(book.name_of(HIGH), ALICE)
     book.nearby.lost(ALICE, (), book.now)
     book.now += AFTER_LOSS_SECONDS[1]
+    assert book.due() is None
     book.hear(HIGH)
     book.dial(HIGH)
 

@@ -101,7 +101,7 @@ def test_a_failed_dial_is_noted_where_it_came_from() -> None:
     door = TwoDoors()
     door.nearby.heard(TAG, "AA", -50, door.now)
     door.nearby.tag = b"\x01" * 8
-    target = door.nearby.due(door.now, door.peering.nearby(findable=True, opened=0))
+    target = door.nearby.due(door.now, door.peering.nearby(findable=True, opened=(), hosts=set()))
     assert target is not None
     door.peering.dial_failed(target, door.now, code=ByeCode.FULL)
     assert (target.dialling, target.failures) == (False, 1)
@@ -111,9 +111,9 @@ def test_a_failed_dial_is_noted_where_it_came_from() -> None:
 def test_somebody_half_way_in_counts_as_knocking() -> None:
     door = TwoDoors()
     door.come(1, BLE)
-    assert not door.peering.nearby(findable=True, opened=1).knocking
-    assert door.peering.nearby(findable=True, opened=2).knocking
-    assert door.peering.nearby(findable=True, opened=0).links == 1
+    situation = door.peering.nearby(findable=True, opened=("AA",), hosts={"BB"})
+    assert (situation.knocking, situation.links, situation.hosts) == (False, 1, {"AA", "BB"})
+    assert door.peering.nearby(findable=True, opened=("AA", "CC"), hosts=set()).knocking
 
 
 def test_who_is_seen_by_bluetooth_has_been_seen_on_no_network() -> None:

@@ -331,8 +331,10 @@ class Bluetooth:
         if self._connecting is not None:
             return
         findable = self._advertised is not None or self._slicing
-        opened = len(self._listener.streams()) if self._listener is not None else 0
-        target = self._nearby.due(now, self._peering.nearby(findable=findable, opened=opened))
+        opened = [s.host for s in self._listener.streams()] if self._listener is not None else []
+        hosts = {stream.host for stream in self._streams}
+        situation = self._peering.nearby(findable=findable, opened=opened, hosts=hosts)
+        target = self._nearby.due(now, situation)
         if target is not None:
             log.info("dialling %s", target.name)
             self._connecting = asyncio.get_running_loop().create_task(

@@ -104,6 +104,8 @@ class Situation:
     """Whether others can dial us; if not it is always our turn."""
     knocking: bool = False
     """Whether somebody has dialled us and is not let in yet: probably who is to dial us."""
+    hosts: Container[str] = ()
+    """Addresses at the other end of links, also of those that are not authenticated yet."""
 
 
 class Nearby:
@@ -161,7 +163,7 @@ class Nearby:
     def forget(self, now: float) -> None:
         """Drop what has not been heard for long."""
         for sighting in tuple(self._sightings.values()):
-            quiet_since = max(sighting.last_heard, sighting.deaf_until)
+            quiet_since = max(sighting.last_heard, sighting.first_heard)
             if now - quiet_since > FORGET_SECONDS and not sighting.target.dialling:
                 self._remove(sighting)
 
@@ -192,7 +194,7 @@ class Nearby:
         key = target.peer_key
         if target.dialling or now < target.next_dial or key in situation.linked:
             return False
-        if now - sighting.last_heard > FRESH_SECONDS:
+        if now - sighting.last_heard > FRESH_SECONDS or target.address()[0] in situation.hosts:
             return False
         sought = self._is_sought(sighting)
         if sought:
@@ -252,8 +254,9 @@ class Nearby:
         addresses: tuple[tuple[str, int], ...],  # noqa: ARG002  only what is heard is dialled
         now: float,
     ) -> None:
-        """Note that a link was lost; its peer is dialled again soon if it is heard."""
+        """Note that a link was lost; its peer is dialled soon, if it is heard again."""
         for sighting in self._of(key):
+            sighting.last_heard = float("-inf")
             sighting.first_heard = now
             sighting.target.failures = 0
             sighting.target.next_dial = now + self._rng.uniform(*AFTER_LOSS_SECONDS)

@@ -22,7 +22,7 @@ from presence_core.transports.tcp import LAN
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Container
+    from collections.abc import Container, Sequence
 
     from presence_core.engine.nearby import Nearby
     from presence_core.engine.node import Node
@@ -257,12 +257,16 @@ class Peering:
         """Return the neighbours over a transport, and ourselves."""
         return {self._node.key, *(tie.key for tie in self._ties(transport))}
 
-    def nearby(self, *, findable: bool, opened: int) -> Situation:
-        """Return what decides on dials over Bluetooth. ``opened``: links that others opened."""
+    def nearby(self, *, findable: bool, opened: Sequence[str], hosts: set[str]) -> Situation:
+        """Return what decides on dials over Bluetooth.
+
+        ``opened``: the addresses of who has dialled us; ``hosts``: of who we have dialled.
+        """
         ties = self._ties(BLUETOOTH)
         dialled = sum(tie.dialled is not None for tie in ties)
-        knocking = opened > len(ties) - dialled
-        return Situation(self.connected(BLUETOOTH), len(ties), dialled, findable, knocking)
+        knocking = len(opened) > len(ties) - dialled
+        linked = self.connected(BLUETOOTH)
+        return Situation(linked, len(ties), dialled, findable, knocking, hosts.union(opened))
 
     def surplus(self, now: float) -> int | None:
         """Return a link to give up, now and then: one more dialled than is wanted in the long run.

@@ -38,10 +38,16 @@ _BUSY = ("InProgress", "in progress")
 class BleakCentral:
     """The role on one adapter; ``adapter`` is its name on Linux, None for the system's choice."""
 
-    def __init__(self, in_use: Callable[[str], bool] = lambda _: False) -> None:
+    def __init__(
+        self,
+        in_use: Callable[[str], bool] = lambda _: False,
+        has_come: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self.adapter: str | None = None
         self._in_use = in_use
         """Whether the connection to an address carries a link of the other direction too."""
+        self._has_come = has_come
+        """Whether somebody has connected to us from there just now, and may go on."""
         self._scanner: BleakScanner | None = None
         self._dialled: set[str] = set()
         self._devices: dict[str, BLEDevice] = {}
@@ -103,6 +109,8 @@ class BleakCentral:
         device = self._devices.get(address)
         if device is None:
             raise RadioError(Trouble.FAILED, "it has not been heard lately")
+        if self._has_come(address):
+            raise RadioError(Trouble.FAILED, "it has just connected to this device")
         self._dialled.add(address)
         client = BleakClient(
             device,

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+COMING_SECONDS = 15.0
+"""How long whoever connects to us may take for a handshake before we dial it ourselves."""
+
 _GATT, _ADVERTS = "org.bluez.GattManager1", "org.bluez.LEAdvertisingManager1"
 
 
@@ -36,7 +39,8 @@ class BluezRadio:
         self._wanted = adapter
         self._bus = BluezBus()
         self._served = BluezPeripheral(self._bus)
-        self.central = BleakCentral(self._served.serves)
+        self.central = BleakCentral(self._served.serves, self._has_come)
+        self._connected_at: dict[str, float] = {}
         self._forgetting: set[asyncio.Task[None]] = set()
         self._can_be_found = False
         self._changed: Callable[[], None] = lambda: None
@@ -77,15 +81,30 @@ class BluezRadio:
                 self._look_soon()
         elif message.interface == PROPERTIES and message.path:
             interface, changes = message.body[0], message.body[1]
-            if interface == DEVICE and "Connected" in changes and not changes["Connected"].value:
-                address = central_of(message.path)
-                if self._served.served(address) or self.central.dialled(address):
-                    self._forget_soon(message.path)
-                self._served.departed(address)
+            if interface == DEVICE and "Connected" in changes:
+                self._connection(message.path, connected=bool(changes["Connected"].value))
             elif interface == ADAPTER and "Powered" in changes:
                 if not changes["Powered"].value and message.path == self._served.adapter:
                     self._set(Trouble.POWERED_OFF)
                 self._look_soon()
+
+    def _connection(self, device: str, *, connected: bool) -> None:
+        address = central_of(device)
+        if connected:
+            self._connected_at[address] = asyncio.get_running_loop().time()
+            return
+        self._connected_at.pop(address, None)
+        if self._served.served(address) or self.central.dialled(address):
+            self._forget_soon(device)
+        self._served.departed(address)
+
+    def _has_come(self, address: str) -> bool:
+        """Whether a device is connected that we have not dialled, and has not had its time yet.
+
+        Two dials that cross end both: the second one to time out takes the connection down.
+        """
+        connected_at = self._connected_at.get(address, float("-inf"))
+        return asyncio.get_running_loop().time() - connected_at < COMING_SECONDS
 
     def _forget_soon(self, device: str) -> None:
         task = asyncio.get_running_loop().create_task(self._forget(device), name="presence-forget")

@@ -99,7 +99,9 @@ class Bluetooth:
         self._scanning = False
         self._slicing = False
         self._slice_ends = float("inf")
+        self._advert_at = float("-inf")
         self._retry_at = float("-inf")
+        """When what was refused is tried again: to be found, and everything."""
         self._drift = 0.0
         self._foreign: dict[bytes, float] = {}
 
@@ -199,7 +201,7 @@ class Bluetooth:
             self._forget_what_runs()
             for stream in self._all_streams():
                 stream.lost("Bluetooth does not work any more")
-        self._retry_at = float("-inf")
+        self._advert_at = self._retry_at = float("-inf")
         self._news.set()
 
     def _all_streams(self) -> set[BleStream]:
@@ -221,8 +223,9 @@ class Bluetooth:
         self._index.follow(self._node.table.entries(), self._wall())
         self._index.work()
         self._count_foreign(now)
-        if now >= self._retry_at:
+        if now >= self._advert_at:
             await self._be_found(radio, now)
+        if now >= self._retry_at:
             await self._look(radio, now)
             self._say()
         self._dial(radio, now)
@@ -287,7 +290,7 @@ class Bluetooth:
             self._slice_ends = self._now() + SLICE_SECONDS
             return
         self._advert_trouble = error
-        self._retry_at = self._now() + RETRY_SECONDS
+        self._advert_at = self._now() + RETRY_SECONDS
 
     def _say(self) -> None:
         trouble = self._advert_trouble

@@ -92,6 +92,9 @@ class WinrtPeripheral:
         )
 
         self._user = user
+        if self._service is not None:  # from before the adapter was switched off
+            with contextlib.suppress(OSError):
+                self._service.stop_advertising()
         self._service = await self._provider(UUID(SERVICE))
         service = self._service.service
         rx = await self._characteristic(

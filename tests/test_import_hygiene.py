@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import presence_core
+from presence_core.transports.ble.system import adapter_present
 from tests.support import loopback_name
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def test_there_is_something_to_look_at() -> None:
 
 def test_the_engine_loads_no_screen(loaded: Callable[[str], set[str]]) -> None:
     whole = loaded(f"import importlib; [importlib.import_module(name) for name in {CORE!r}]")
-    assert not whole & {*SCREEN, "presence_tui", "bleak"}
+    assert not whole & {*SCREEN, "presence_tui", "bleak", "dbus_fast"}
 
 
 @pytest.mark.parametrize("argv", [["--version"], ["version"], ["schema"], ["--help"]])
@@ -86,6 +87,16 @@ def test_json_loads_no_screen_and_no_bluetooth(
     modules = loaded(command(*common, "--transport", "lan", *address))
     assert "zeroconf" in modules
     assert not modules & {*SCREEN, "bleak"}
+
+
+@pytest.mark.skipif(adapter_present(), reason="this machine has a Bluetooth adapter, or may have")
+def test_without_an_adapter_nothing_of_bluetooth_is_loaded(
+    loaded: Callable[[str], set[str]], tmp_path: Path
+) -> None:
+    common = ["--home", str(tmp_path), "--json", "--wait", "0", "--transport", "ble"]
+    modules = loaded(command(*common))
+    assert "cryptography" in modules  # the engine did run
+    assert not modules & {*SCREEN, "bleak", "dbus_fast", "zeroconf"}
 
 
 def test_files_of_the_home_need_no_network(

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from presence_core.gossip.messages import SLOW_CHUNK_BYTES
-from presence_core.model import Change, ChangeKind, MetadataState, PresenceGraph, PresenceState
+from presence_core.model import (
+    Change,
+    ChangeKind,
+    MetadataState,
+    PresenceGraph,
+    PresenceState,
+    ViewState,
+)
 from presence_core.presence import Presence
 from presence_core.transports.ble.channel import WINDOW
 from presence_core.transports.ble.fragments import DEFAULT_FRAGMENT, HEADER_BYTES
@@ -59,6 +66,20 @@ async def test_two_find_each_other_and_see_each_other_over_bluetooth(room: Room)
     update = {"note": "z" * 4_000}
     await bob.set_peer_metadata(update)
     await until(alice, lambda g: shows(g, "bob", update), "the update")
+
+
+async def test_a_quiet_mesh_on_bluetooth_alone_stays_current(room: Room) -> None:
+    """Until the first ping there is nothing to hear for longer than a LAN link would live."""
+    alice = await room.enter("alice")
+    await room.enter("bob")
+    await until(alice, lambda g: g.view.state is ViewState.CURRENT, "current")
+    states = set()
+    async for change in alice.changes(interval=0.0):
+        states.add(change.graph.view.state)
+        if any(c.rtt_ms is not None for c in change.graph.connections.values()):
+            break
+    assert states == {ViewState.CURRENT}
+    assert online(alice.graph) == {"bob"}
 
 
 async def test_six_become_one_mesh(room: Room) -> None:

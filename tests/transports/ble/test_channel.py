@@ -196,6 +196,17 @@ def test_a_silent_end_is_given_up() -> None:
     assert air.ends[0].next_time() == float("inf")
 
 
+def test_where_round_trips_are_long_nothing_is_sent_twice_for_that() -> None:
+    """But for the first time, before any is known."""
+    air = Air()
+    air.fate = lambda value: [1.5]  # type: ignore[method-assign]
+    air.ends[0].send(bytes(200 * (DEFAULT_FRAGMENT - HEADER_BYTES)))
+    air.run()
+    assert len(air.heard[1]) == 200 * (DEFAULT_FRAGMENT - HEADER_BYTES)
+    sent = sum(1 for fragment in air.carried if fragment.flags & Flag.DATA)
+    assert sent <= 200 + 2 * WINDOW
+
+
 def test_several_that_were_lost_at_once_are_not_waited_for_one_by_one() -> None:
     """One time-out, not one for each: else a burst of losses stops a link for seconds."""
     air = Air()

@@ -17,10 +17,10 @@ WINDOW = 32
 ACK_EVERY = 8
 ACK_SECONDS = 0.05
 """How many fragments, and how long, an acknowledgement may wait to go along with data."""
-RETRY_SECONDS = 0.6
-"""When a fragment is sent again; twice as long each time."""
+RETRY_SECONDS, MAX_RETRY_SECONDS = 0.6, 5.0
+"""When a fragment is sent again, at the soonest and at the latest; twice as long each time."""
 MAX_SENDS = 4
-"""Then, nine seconds after the first time, the other end is gone."""
+"""Then, nine seconds after the first time where round trips are short, the other end is gone."""
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +54,8 @@ class Channel:
         self._recover = 0
         """Fragments before this number may have been lost together with one that was sent again."""
         self._recovering = False
+        self._round_trip: float | None = None
+        self._spread = 0.0
         self._expected = 0
         self._early: dict[int, bytes] = {}
         self._unacknowledged = 0
@@ -117,7 +119,7 @@ class Channel:
         if fragment.flags & Flag.CLOSE:
             self.failed = "the other end has closed the link"
             return b""
-        self._acknowledged(fragment.ack)
+        self._acknowledged(fragment.ack, now)
         if not fragment.flags & Flag.DATA:
             return b""
         ahead = (fragment.seq - self._expected) % SEQUENCES
@@ -136,20 +138,29 @@ class Channel:
             self._expected = (self._expected + 1) % SEQUENCES
         return bytes(whole)
 
-    def _acknowledged(self, ack: int) -> None:
+    def _acknowledged(self, ack: int, now: float) -> None:
         if not self._flying:
             return
         arrived = (ack - self._flying[0].seq) % SEQUENCES
         if not 0 < arrived <= len(self._flying):
             return  # an old one, overtaken
-        for _ in range(arrived):
-            self._flying.popleft()
+        newest = [self._flying.popleft() for _ in range(arrived)][-1]
+        if newest.sends == 1:  # of what was sent twice it is not known which one has arrived
+            self._measure(now - newest.sent_at)
         if not self._recovering:
             return
         if not self._flying or self._is_after_recovery(self._flying[0].seq):
             self._recovering = False
         elif self._flying[0].sends == 1:
             self._again.append(self._flying[0])  # lost along with the one that was sent again
+
+    def _measure(self, seconds: float) -> None:
+        """Take a round trip in (RFC 6298): on a busy machine it may take seconds."""
+        if self._round_trip is None:
+            self._round_trip, self._spread = seconds, seconds / 2
+            return
+        self._spread += (abs(seconds - self._round_trip) - self._spread) / 4
+        self._round_trip += (seconds - self._round_trip) / 8
 
     def _is_after_recovery(self, seq: int) -> bool:
         return (seq - self._recover) % SEQUENCES < SEQUENCES // 2
@@ -166,7 +177,9 @@ class Channel:
         if not self._flying or self._again:
             return float("inf")
         oldest = self._flying[0]
-        return oldest.sent_at + RETRY_SECONDS * 2.0 ** (oldest.sends - 1)
+        measured = (self._round_trip or 0.0) + 4 * self._spread
+        patience = min(MAX_RETRY_SECONDS, max(RETRY_SECONDS, measured))
+        return oldest.sent_at + patience * 2.0 ** (oldest.sends - 1)
 
     def tick(self, now: float) -> None:
         """Send again what was not acknowledged in time, or give up."""

@@ -20,8 +20,8 @@ from presence_core.identity.mesh import MeshKey
 from presence_core.model import MetadataState, PresenceGraph, PresenceState
 from presence_core.presence import Presence
 from presence_core.transports.ble.bluez import BluezRadio
-from presence_core.transports.ble.channel import Channel
-from presence_core.transports.ble.fragments import Fragment
+from presence_core.transports.ble.channel import WINDOW, Channel
+from presence_core.transports.ble.fragments import SEQUENCES, Fragment
 
 PATIENCE = 400.0
 BLUETOOTHD = ("/usr/libexec/bluetooth/bluetoothd", "/usr/lib/bluetooth/bluetoothd")
@@ -29,15 +29,22 @@ CONFIG = "/tmp/main.conf"
 
 
 class Count:
-    """What arrives, and how many fragments have overtaken another one."""
+    """What arrives: bytes, fragments too early (something before them is missing), and again."""
 
     def __init__(self) -> None:
-        self.bytes = self.overtaken = 0
+        self.bytes = self.early = self.again = 0
+        self.links: set[int] = set()
         take = Channel.receive
 
         def counted(channel: Channel, fragment: Fragment, now: float) -> bytes:
+            self.links.add(channel.tag)
             self.bytes += len(fragment.data)
-            self.overtaken += bool(fragment.data) and fragment.seq != channel._expected
+            if fragment.data and fragment.seq != channel._expected:
+                ahead = (fragment.seq - channel._expected) % SEQUENCES < WINDOW
+                if ahead and fragment.seq not in channel._early:
+                    self.early += 1
+                else:
+                    self.again += 1
             return take(channel, fragment, now)
 
         Channel.receive = counted  # type: ignore[method-assign, assignment]
@@ -152,7 +159,11 @@ async def main(megabytes: float) -> None:
             await engines["bob"].set_peer_metadata(down)
             await steps.until("bob", shows(up), f"128 KiB up, round {number + 1} of {rounds}")
             await steps.until("alice", shows(down), f"128 KiB down, round {number + 1}")
-        print(f"TRAFFIC {count.bytes:,} bytes, {count.overtaken} fragments overtaken", flush=True)
+        print(
+            f"TRAFFIC {count.bytes:,} bytes over {len(count.links)} links; fragments that came "
+            f"before an earlier one: {count.early}, that came again: {count.again}",
+            flush=True,
+        )
         for presence in engines.values():
             await presence.set_peer_metadata(small)
 

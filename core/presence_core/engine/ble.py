@@ -104,6 +104,8 @@ class Bluetooth:
         """When what was refused is tried again: to be found, and everything."""
         self._drift = 0.0
         self._foreign: dict[bytes, float] = {}
+        self._signals: dict[str, tuple[int | None, float]] = {}
+        """How strongly, and when, addresses were heard to which there is a link."""
 
     # -- life
 
@@ -151,10 +153,11 @@ class Bluetooth:
 
     def signal(self, link: Link) -> int | None:
         """Return how strongly the other end of a Bluetooth link is heard, in dBm."""
-        key = link.session.peer_key
+        key, now = link.session.peer_key, self._now()
         if link.stream.transport != BLUETOOTH or key is None:
             return None
-        return self._nearby.rssi(key, self._now())
+        rssi, at = self._signals.get(link.stream.host, (None, float("-inf")))
+        return rssi if now - at <= FORGET_SECONDS else self._nearby.rssi(key, now)
 
     async def _live(self) -> None:
         if self._radio is None:
@@ -222,7 +225,7 @@ class Bluetooth:
         self._nearby.forget(now)
         self._index.follow(self._node.table.entries(), self._wall())
         self._index.work()
-        self._count_foreign(now)
+        self._forget_who_is_not_heard(now)
         if now >= self._advert_at:
             await self._be_found(radio, now)
         if now >= self._retry_at:
@@ -310,6 +313,8 @@ class Bluetooth:
         ]
         ours = [advert for advert in adverts if is_of(advert, self._node.mesh, self._wall())]
         now = self._now()
+        if heard.address in {stream.host for stream in self._all_streams()}:
+            self._signals[heard.address] = heard.rssi, now
         for advert in ours:
             if not self._nearby.heard(advert.peer_tag, heard.address, heard.rssi, now):
                 self._news.set()
@@ -321,11 +326,14 @@ class Bluetooth:
             if len(self._foreign) < MAX_FOREIGN or advert.peer_tag in self._foreign:
                 self._foreign[advert.peer_tag] = now
 
-    def _count_foreign(self, now: float) -> None:
+    def _forget_who_is_not_heard(self, now: float) -> None:
         for tag, at in tuple(self._foreign.items()):
             if now - at > FORGET_SECONDS:
                 del self._foreign[tag]
         self._reports.foreign_nearby(len(self._foreign))
+        for address, (_, at) in tuple(self._signals.items()):
+            if now - at > FORGET_SECONDS:
+                del self._signals[address]
 
     # -- dialling
 

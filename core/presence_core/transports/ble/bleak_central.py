@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_DEVICES = 512
+REMEMBER_SECONDS = 900.0
+"""How long what somebody advertised before it was connected is taken for its advert: it changes."""
 CONNECT_TRIES = 3
 CONNECT_PAUSE = 1.5
 """BlueZ may say that a device is connected after it has said that connecting is done; bleak then
@@ -51,8 +53,8 @@ class BleakCentral:
         self._scanner: BleakScanner | None = None
         self._dialled: set[str] = set()
         self._devices: dict[str, BLEDevice] = {}
-        self._adverts: dict[str, tuple[UUID, ...]] = {}
-        """What each of them advertised before its services were known."""
+        self._adverts: dict[str, tuple[tuple[UUID, ...], float]] = {}
+        """What each of them advertised before its services were known, and when."""
 
     async def scan(self, heard: Callable[[Heard], None]) -> None:
         """See :meth:`Central.scan`."""
@@ -63,10 +65,12 @@ class BleakCentral:
             uuids = tuple(_uuids(advertisement.service_uuids))
             if _SERVICE in uuids:
                 # Of who is connected BlueZ tells the services that it has found, not the advert.
-                uuids = self._adverts.get(device.address, ())
-            if uuids:
+                uuids = self._remembered(device.address)
+            elif uuids:
                 self._remember(device, uuids)
-                heard(Heard(device.address, uuids, advertisement.rssi))
+            else:
+                return
+            heard(Heard(device.address, uuids, advertisement.rssi))
 
         await self.stop_scan()
         # Without DuplicateData BlueZ tells only once that somebody is there.
@@ -93,7 +97,11 @@ class BleakCentral:
             oldest = next(iter(self._devices))
             del self._devices[oldest], self._adverts[oldest]
         self._devices[device.address] = device
-        self._adverts[device.address] = uuids
+        self._adverts[device.address] = uuids, asyncio.get_running_loop().time()
+
+    def _remembered(self, address: str) -> tuple[UUID, ...]:
+        uuids, at = self._adverts.get(address, ((), 0.0))
+        return uuids if asyncio.get_running_loop().time() - at < REMEMBER_SECONDS else ()
 
     async def stop_scan(self) -> None:
         """See :meth:`Central.stop_scan`."""

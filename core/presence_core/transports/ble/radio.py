@@ -42,7 +42,7 @@ class RadioError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An advertisement that was heard, ``rssi`` in dBm.
+    """An advertisement that was heard, ``rssi`` in dBm; without ``uuids`` only how strongly.
 
     ``address`` is what :meth:`Central.connect` takes: no identity, on some systems no address.
     """

@@ -102,9 +102,9 @@ async def test_who_is_killed_is_lost(room: Room) -> None:
 
 
 async def test_who_leaves_has_left_and_is_back_when_it_is_started_again(room: Room) -> None:
-    alice = await room.enter("alice")
-    await room.enter("bob")
-    await until(alice, lambda g: online(g) == {"bob"}, "bob online")
+    alice, bob = await room.enter("alice"), await room.enter("bob")
+    await sees(alice, "bob")
+    await sees(bob, "alice")
     await room.leave("bob")
     await until(alice, lambda g: state(g, "bob") is PresenceState.LEFT, "bob left")
     await room.enter("bob")

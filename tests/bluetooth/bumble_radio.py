@@ -96,6 +96,8 @@ async def powered(device: Device) -> Device:
 class BumbleCentral:
     device: Device | None = None
     other: BumblePeripheral | None = None
+    busy_for = 0
+    """How often it will refuse to scan for a reason that passes."""
 
     @property
     def busy(self) -> bool:
@@ -103,6 +105,9 @@ class BumbleCentral:
 
     async def scan(self, heard: Callable[[Heard], None]) -> None:
         assert self.device is not None
+        if self.busy_for:
+            self.busy_for -= 1
+            raise RadioError(Trouble.NOT_AT_ONCE, "org.bluez.Error.InProgress")
         if self.other is not None and self.other.busy:
             raise RadioError(Trouble.NOT_AT_ONCE, "it advertises")
         await self.stop_scan()

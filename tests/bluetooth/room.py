@@ -27,12 +27,19 @@ class Room:
         self._stack = AsyncExitStack()
 
     async def enter(
-        self, name: str, *, peripheral: bool = True, not_at_once: bool = False, **more: Any
+        self,
+        name: str,
+        *,
+        peripheral: bool = True,
+        not_at_once: bool = False,
+        busy: int = 0,
+        **more: Any,
     ) -> Presence:
         """Start an engine."""
         settings = {"transports": ("ble",)} | more
         radio = self.radios[name] = radio_in(self.air, name, peripheral=peripheral)
         radio.at_once = not not_at_once
+        radio.central.busy_for = busy
         presence = Presence(config(self.folder / name, self.mesh, **settings), radio=radio)
         self.engines[name] = await self._stack.enter_async_context(presence)
         return presence

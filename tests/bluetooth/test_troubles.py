@@ -100,11 +100,19 @@ async def test_what_cannot_be_done_at_once_is_done_in_turns(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ble, "SLICE_SECONDS", 0.5)
+    monkeypatch.setattr(ble, "AGAIN_SECONDS", 0.05)
     alice = await room.enter("alice", not_at_once=True)
     await until(alice, partial(is_said, state=ConditionState.WARNING, words="cannot look"), "said")
     bob = await room.enter("bob")
     await until(alice, lambda g: online(g) == {"bob"}, "bob online")
     await until(bob, lambda g: online(g) == {"alice"}, "alice online")
+
+
+async def test_an_adapter_that_is_busy_for_a_moment_is_asked_again(room: Room) -> None:
+    alice = await room.enter("alice", busy=1)
+    await until(alice, partial(is_said, state=ConditionState.OK), "all is well")
+    assert not alice._running()._ble._slicing
+    assert room.radios["alice"].central.busy_for == 0
 
 
 async def test_after_sleep_everything_begins_anew(

@@ -49,6 +49,8 @@ RETRY_SECONDS = 15.0
 """How long after something was refused it is tried again."""
 CONNECT_SECONDS = 12.0
 """How long a connection may take: BlueZ waits for an advert, up to some seconds."""
+REFUSALS, AGAIN_SECONDS = 3, 1.0
+"""How often, and how soon after each other, both are tried at once before it is done in turns."""
 SLICE_SECONDS = 5.0
 """How long an adapter that cannot do both advertises, and then scans."""
 ASLEEP_SECONDS = 10.0
@@ -98,6 +100,8 @@ class Bluetooth:
         self._advert_trouble: RadioError | None = None
         self._scanning = False
         self._slicing = False
+        """Whether it advertises and scans in turns, after so many refusals to do both."""
+        self._refusals = 0
         self._slice_ends = float("inf")
         self._advert_at = float("-inf")
         self._retry_at = float("-inf")
@@ -211,7 +215,8 @@ class Bluetooth:
         return {*self._streams, *(self._listener.streams() if self._listener else ())}
 
     def _forget_what_runs(self) -> None:
-        self._serving = self._scanning = False
+        self._serving = self._scanning = self._slicing = False
+        self._refusals = 0
         self._advertised = None
 
     # -- one step
@@ -281,16 +286,23 @@ class Bluetooth:
         try:
             await radio.central.scan(self._heard)
             self._scanning = True
+            if self._advertised is not None:
+                self._refusals = 0
         except RadioError as error:
             if error.trouble is not Trouble.NOT_AT_ONCE:
                 raise
             self._take_refusal(error)
 
     def _take_refusal(self, error: RadioError) -> None:
-        """Do one after the other what cannot be done at once; try again later what is refused."""
+        """Do one after the other what cannot be done at once; try again later what is refused.
+
+        Once or twice means nothing: an adapter may be busy with something that passes.
+        """
         if error.trouble is Trouble.NOT_AT_ONCE and not self._slicing:
-            self._slicing = True
+            self._refusals += 1
+            self._slicing = self._refusals >= REFUSALS
             self._slice_ends = self._now() + SLICE_SECONDS
+            self._advert_at = self._retry_at = self._now() + AGAIN_SECONDS
             return
         self._advert_trouble = error
         self._advert_at = self._now() + RETRY_SECONDS

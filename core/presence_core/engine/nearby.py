@@ -30,8 +30,9 @@ MAX_SIGHTINGS = 256
 """Adverts remembered at once. Anybody can copy a mesh tag; beyond this, the oldest gives way."""
 
 WRONG_WAY_SECONDS = (15.0, 20.0)
-"""How long the dial is left to the other end if it is its turn, as it may be unable to: longer than a
-dial takes, since two that cross fail both."""
+"""How long the dial is left to the other end if it is its turn, as it may be unable to.
+
+Longer than a dial takes: two that cross fail both."""
 AFTER_LOSS_SECONDS = (1.0, 3.0)
 """Systems take their time to end a connection."""
 AFTER_LEAVING_SECONDS = 3.0

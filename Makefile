@@ -16,7 +16,7 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip --disable-pip-version-check -qq install --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-network test-interop check format screenshots recording bench bench-heal bench-idle bench-short cold-start simulate simulate-chaos simulate-table clean
+.PHONY: help demo test test-network test-interop test-bluez check format screenshots recording bench bench-heal bench-idle bench-short cold-start simulate simulate-chaos simulate-table clean
 .NOTPARALLEL:
 
 help:  ## say what there is
@@ -41,6 +41,14 @@ test-network: $(VENV)/.dev  ## only the tests in network namespaces; needs root
 
 test-interop: $(VENV)/.dev $(CWT)  ## identity tokens beside another library for them
 	$(BIN)/python -m pytest tests/interop $(ARGS)
+
+# BlueZ 5.66 with several ATT bearers, which overtake each other, and with one; then 5.82.
+test-bluez: $(VENV)/.dev  ## real bluetoothds in guests (QEMU), end to end; needs root, ten minutes or more
+	tests/bluez/guest.sh build bookworm
+	tests/bluez/guest.sh build trixie
+	tests/bluez/guest.sh run bookworm 3 $(or $(MEGABYTES),1)
+	tests/bluez/guest.sh run bookworm 1 $(or $(MEGABYTES),1)
+	tests/bluez/guest.sh run trixie 1 $(or $(MEGABYTES),1)
 
 check: $(VENV)/.dev  ## format, lint, types, and the rules between the layers
 	$(BIN)/ruff format --check .

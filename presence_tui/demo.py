@@ -157,6 +157,7 @@ class DemoMesh:
                 listen="127.0.0.1:0",
                 interfaces=(loopback_interface(),),
                 max_links=MAX_LINKS,
+                transports=("lan",),
             )
         )
         await presence.start()

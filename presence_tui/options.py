@@ -65,7 +65,7 @@ def add_engine_options(parser: argparse.ArgumentParser, *, after_command: bool =
         "--transport",
         dest="transports",
         metavar="LIST",
-        help="transports that are on, as lan,… or none (default: all that work here)",
+        help="transports that are on, as lan,ble or none (default: all that work here)",
     )
     add(
         "--issuer",

@@ -29,6 +29,9 @@ class PresenceSource(Protocol):
     ) -> Watching:
         """Call back with graphs: at once, then on changes, at most one in ``interval`` seconds."""
 
+    def fetch_peer_metadata(self, peer_key: str) -> None:
+        """Fetch metadata that is too large to come over Bluetooth unasked."""
+
     async def set_peer_metadata_json(self, text: str) -> None:
         """Publish other metadata. Raises with one line for the person when it is refused."""
 

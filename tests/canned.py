@@ -524,6 +524,7 @@ class CannedSource:
         self.refusal: Exception | None = None
         self.taken: list[str] = []
         self.decided: list[tuple[str, str]] = []
+        self.fetched: list[str] = []
         self._callbacks: dict[object, Callable[[PresenceGraph], object]] = {}
 
     @property
@@ -579,6 +580,9 @@ class CannedSource:
 
     async def set_peer_metadata(self, metadata: JsonObject) -> None:
         await self.set_peer_metadata_json(json.dumps(dict(metadata)))
+
+    def fetch_peer_metadata(self, peer_key: str) -> None:
+        self.fetched.append(peer_key)
 
     async def set_peer_metadata_json(self, text: str) -> None:
         if self.refusal is not None:

@@ -30,6 +30,7 @@ def config(home: Path, mesh: MeshKey, **more: Any) -> PresenceConfig:
         "name": home.name,
         "listen": "127.0.0.1:0",
         "interfaces": (loopback_name(),),
+        "transports": ("lan",),
     }
     return PresenceConfig(**(settings | more))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import presence_core
+from presence_core.transports.ble.system import adapter_present
 from tests.support import loopback_name
 
 if TYPE_CHECKING:
@@ -133,3 +134,13 @@ def test_files_of_the_home_need_no_network(
     ):
         modules = loaded(command(*argv, "--home", tmp_path))
         assert not modules & {*SCREEN, "bleak", "zeroconf", "aiohttp"}, argv
+
+
+@pytest.mark.skipif(adapter_present(), reason="this machine has a Bluetooth adapter, or may have")
+def test_without_an_adapter_nothing_of_bluetooth_is_loaded(
+    loaded: Callable[[str], set[str]], tmp_path: Path
+) -> None:
+    common = ["--home", str(tmp_path), "--json", "--wait", "0", "--transport", "ble"]
+    modules = loaded(command(*common))
+    assert "cryptography" in modules  # the engine did run
+    assert not modules & {*SCREEN, "bleak", "dbus_fast", "zeroconf"}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from presence_core.identity.mesh import MeshKey
 
-TRANSPORTS = ("lan",)
+TRANSPORTS = ("lan", "ble")
 """The transports that this version has."""
 
 MAX_LINKS = 32
@@ -67,6 +67,10 @@ class PresenceConfig:
             value = getattr(self, field.name)
             if value is not None:
                 check_setting(field.name, value)
+
+    def uses(self, transport: str) -> bool:
+        """Whether a transport may be on."""
+        return self.transports is None or transport in self.transports
 
     @property
     def home_path(self) -> Path:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from presence_core.engine.admission import ConnectionRequestHandler
     from presence_core.engine.observers import GraphCallback, Observer
     from presence_core.model import GraphChange, Issuer, JsonObject, PresenceGraph, Trust
+    from presence_core.transports.ble.radio import Radio
 
 OBSERVER_SECONDS = 0.1
 """How graphs are coalesced for observers unless they say otherwise."""
@@ -32,10 +33,12 @@ class Presence:
             await presence.set_peer_metadata({"location": "inside"})
 
     Everything happens in the event loop that entered it, and is to be called from there.
+    ``radio`` is a Bluetooth adapter that the program brings, instead of the system's.
     """
 
-    def __init__(self, config: PresenceConfig | None = None) -> None:
+    def __init__(self, config: PresenceConfig | None = None, *, radio: Radio | None = None) -> None:
         self._config = config or PresenceConfig()
+        self._radio = radio
         self._engine: Engine | None = None
         self._handler: ConnectionRequestHandler | None = None
 
@@ -48,7 +51,7 @@ class Presence:
         """
         if self._engine is not None:
             raise RuntimeError("this Presence has been started already; make a new one")
-        self._engine = Engine(self._config, self._handler)
+        self._engine = Engine(self._config, self._handler, self._radio)
         await self._engine.start()
 
     async def stop(self) -> None:
@@ -116,6 +119,14 @@ class Presence:
     async def set_peer_metadata_json(self, text: str) -> None:
         """Replace the whole metadata by a JSON text. Raises as :meth:`set_peer_metadata`."""
         await self._running().metadata.set(parse_metadata_json(text))
+
+    def fetch_peer_metadata(self, peer_key: str) -> None:
+        """Fetch the metadata of a remote peer also if it is large and only Bluetooth leads there.
+
+        Otherwise what is over 4,096 bytes stays ``pending`` until a faster link comes up. Newer
+        versions are fetched too from then on. Raises KeyFormatError when it is no peer key.
+        """
+        self._running().fetch_metadata(parse_peer_key(peer_key))
 
     @property
     def identity_service_metadata(self) -> JsonObject:

@@ -67,6 +67,7 @@ class RemoteSource:
         self._watch = GraphWatch(first)
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[str | None]] = {}
+        self._fetched: set[str] = set()
         self._task = asyncio.create_task(self._read(), name="presence-attached")
 
     @classmethod
@@ -95,6 +96,13 @@ class RemoteSource:
     ) -> Observer:
         """Call back with graphs: at once, then on changes, at most one in ``interval`` seconds."""
         return self._watch.observe(callback, interval)
+
+    def fetch_peer_metadata(self, peer_key: str) -> None:
+        """Fetch metadata that is too large to come over Bluetooth unasked; asked for once."""
+        if peer_key not in self._fetched and not self.gone.is_set():
+            self._fetched.add(peer_key)
+            request = {"id": next(self._ids), "do": "fetch_peer_metadata", "with": [peer_key]}
+            self._writer.write(encode(request))  # nobody waits for the answer
 
     async def set_peer_metadata_json(self, text: str) -> None:
         """Publish other metadata of the engine's peer. Raises ControlError."""

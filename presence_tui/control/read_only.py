@@ -35,6 +35,10 @@ class ReadOnlySource:
         """Call back with graphs, as the source does."""
         return self._source.observe(callback, interval=interval)
 
+    def fetch_peer_metadata(self, peer_key: str) -> None:
+        """Fetch metadata that is too large to come over Bluetooth unasked, as the source does."""
+        self._source.fetch_peer_metadata(peer_key)
+
     async def set_peer_metadata_json(self, text: str) -> None:  # noqa: ARG002  refused unread
         """Refuse."""
         raise ReadOnlyError

@@ -113,6 +113,8 @@ class _Visit:
             return "what goes with a request is a list of texts"
         try:
             match what, given:
+                case "fetch_peer_metadata", [peer_key]:
+                    self._source.fetch_peer_metadata(peer_key)
                 case "set_peer_metadata_json", [text]:
                     await self._source.set_peer_metadata_json(text)
                 case "set_trust", [peer_key, trust]:

@@ -9,6 +9,7 @@ from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 
+from presence_core.model import MetadataState
 from presence_tui.screens.table_commands import TableCommands
 from presence_tui.screens.trust import decide
 from presence_tui.viewmodel.alarms import Alarms
@@ -163,6 +164,8 @@ class MainScreen(TableCommands):
     def _show_panes(self) -> None:
         """Bring the panes that are displayed up to date; the others when they are."""
         selected = self.table.selected
+        if selected is not None and selected.peer_metadata_state is MetadataState.PENDING:
+            self._source.fetch_peer_metadata(selected.peer_key)  # somebody looks at it
         for pane in (
             self.query_one(IdentityPane),
             self.query_one(PeerKeyPane),

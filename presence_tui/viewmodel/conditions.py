@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "lan": "LAN connections",
     "mdns": "finding peers (mDNS)",
+    "ble": "Bluetooth",
     "static": "configured addresses",
     "mesh": "other meshes",
     "neighbours": "room for links",

@@ -138,7 +138,10 @@ def test_metadata_of_the_config_file_is_only_where_one_starts(tmp_path: Path) ->
         ("peers = 'a:1'", "peers must be a list of texts"),
         ("peers = [1]", "peers must be a list of texts"),
         ("transports = 'lan'", "transports must be a list of texts"),
-        ("transports = ['ble']", "transports: unknown transport 'ble'; this version has: lan"),
+        (
+            "transports = ['smoke']",
+            "transports: unknown transport 'smoke'; this version has: lan, ble",
+        ),
         ("listen = 'h:99999'", "listen: 'h:99999' has no valid port"),
         ("peers = ['h:0']", "peers: 'h:0' cannot be dialled"),
         ("mesh = ''", "mesh: the name of the mesh is empty"),
@@ -169,7 +172,7 @@ def test_a_config_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flag", "value", "words"),
     [
-        ("--transport", "ble", "unknown transport 'ble'"),
+        ("--transport", "smoke", "unknown transport 'smoke'"),
         ("--transport", "", "--transport: "),
         ("--listen", "[::1", "write [IPV6]:PORT"),
         ("--listen", "::1", "IPv6 in brackets"),

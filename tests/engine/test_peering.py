@@ -16,11 +16,10 @@ from presence_core.engine.peering import (
     MAX_APPLICANTS,
     SURPLUS_SECONDS,
     TURNED_AWAY_SECONDS,
-    Admission,
     Peering,
-    Refusal,
 )
 from presence_core.engine.targets import Target, Targets
+from presence_core.engine.ties import Admission, Refusal
 from presence_core.gossip.messages import MAX_HINTS, Hello, Peers, Records, Summary
 from presence_core.gossip.neighbours import CROSSING_SECONDS, Slots
 from presence_core.gossip.quota import Offence
@@ -55,7 +54,7 @@ class Door:
         )
         self.targets = Targets(self.rng, "m")
         self.blocked: set[bytes] = set()
-        self.peering = Peering(self.node, self.targets, self.rng, slots, self.blocked)
+        self.peering = Peering(self.node, self.targets, self.rng, slots, blocked=self.blocked)
         self._next_link = 1
         self._seq = 0
 

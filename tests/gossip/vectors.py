@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 
 from presence_core.codec import cbor
+from presence_core.discovery.ble_advert import advert_uuid
 from presence_core.gossip.messages import (
     BodyChunk,
     BodyWant,
@@ -68,6 +69,9 @@ def vectors() -> dict[str, str]:
         "noise prologue": mesh.prologue.hex(),
         "advert tag, hour 497222": mesh.advert_tag(497_222).hex(),
         "instance name of alice": mesh.instance_name(alice.peer_key, 1_790_000_000_000),
+        "Bluetooth advert of alice, quarter 1988888": str(
+            advert_uuid(mesh, alice.peer_key, 1_988_888)
+        ),
         "mesh id of the open mesh 'field'": MeshKey.from_name("field").mesh_id.hex(),
         "metadata body": metadata.hex(),
         "record": record.raw.hex(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from presence_core.handshake.events import CloseReason, MessageReceived, MessageType, RttMeasured
-from presence_core.handshake.session import LAN, Session, SessionTimes, State
+from presence_core.handshake.session import BLUETOOTH, LAN, Session, SessionTimes, State
 from tests.handshake.ends import START, closed, connected, frames, session
 from tests.handshake.foreign import open_initiator, open_responder
 
@@ -16,6 +16,7 @@ def test_the_times_are_those_of_the_protocol() -> None:
     assert (TIMES.handshake, TIMES.ping_idle, TIMES.dead) == (5.0, 15.0, 45.0)
     assert (TIMES.rekey_messages, TIMES.rekey_seconds) == (65_536, 600.0)
     assert (LAN.handshake, LAN.ping_idle, LAN.dead) == (5.0, 1.0, 3.5)
+    assert (BLUETOOTH.handshake, BLUETOOTH.ping_idle, BLUETOOTH.dead) == (15.0, 5.0, 15.0)
 
 
 @pytest.mark.parametrize("initiator", [True, False])

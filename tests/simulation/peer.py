@@ -24,8 +24,9 @@ from presence_core.engine.gate import HandshakeGate
 from presence_core.engine.graph import GraphBuilder
 from presence_core.engine.node import Node, Output, Send
 from presence_core.engine.own_record import NodeProfile
-from presence_core.engine.peering import Peering, Refusal
+from presence_core.engine.peering import Peering
 from presence_core.engine.targets import Target, Targets
+from presence_core.engine.ties import Refusal
 from presence_core.engine.view import Sight, ViewKeeper
 from presence_core.gossip.messages import Hello, MessageError, Peers
 from presence_core.handshake.events import ByeCode, MessageType

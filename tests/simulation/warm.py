@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 
-from presence_core.engine.peering import Admission
+from presence_core.engine.ties import Admission
 from presence_core.gossip.messages import Hello, Summary
 from presence_core.gossip.neighbours import ACCEPT, DIAL
 from presence_core.gossip.record import Record

@@ -18,7 +18,14 @@ from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from presence_core.identity.keyfile import HomeError
-from presence_core.model import PeerPresence, PresenceGraph, PresenceState, View, ViewState
+from presence_core.model import (
+    MetadataState,
+    PeerPresence,
+    PresenceGraph,
+    PresenceState,
+    View,
+    ViewState,
+)
 from presence_tui.app import PresenceApp
 from presence_tui.screens.help import HelpScreen
 from presence_tui.screens.main import PANES, MainScreen
@@ -132,6 +139,16 @@ def letters(*names: str) -> PresenceGraph:
 
 
 # -- selection
+
+
+async def test_metadata_that_waits_to_be_asked_for_is_asked_for_when_somebody_looks() -> None:
+    async with dashboard(letters("aa", "bb")) as one:
+        one.table.select(peer_key(1))
+        await one.change(2, peer_metadata_state=MetadataState.PENDING)
+        assert one.source.fetched == []
+        one.table.select(peer_key(2))
+        await one.until(lambda: one.source.fetched)
+        assert set(one.source.fetched) == {peer_key(2)}
 
 
 async def test_the_selection_is_a_peer_and_not_a_place() -> None:

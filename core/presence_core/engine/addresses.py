@@ -15,7 +15,12 @@ def address_text(host: str, port: int) -> str:
 
 
 def addresses_of(hello: Hello, host: str) -> tuple[tuple[str, int], ...]:
-    """Return where a peer that is seen at ``host`` can be dialled again, by what it says."""
+    """Return where a peer that is seen at ``host`` can be dialled again, by what it says.
+
+    Nowhere if that is no IP address: by Bluetooth nobody has been seen on a network.
+    """
+    if not _is_ip_address(host):
+        return ()
     ports = (text.removeprefix("tcp:") for text in hello.addresses if text.startswith("tcp:"))
     return tuple(
         (host, int(port))
@@ -39,3 +44,11 @@ def host_and_port(text: str, *, local: bool) -> tuple[str, int] | None:
         return None
     usable = not (address.is_multicast or address.is_unspecified or address.is_link_local)
     return (str(address), int(port)) if usable and address.is_loopback <= local else None
+
+
+def _is_ip_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -29,7 +29,9 @@ class NodeBodies:
     """Metadata and tokens as they go from peer to peer.
 
     ``newest`` gives the newest record of a peer. ``metadata_changed`` and ``token_changed`` are
-    told the key of a peer that has another one now.
+    told the key of a peer that has another one now. ``slow`` tells whether a link is a slow one:
+    over those, large metadata is fetched only when somebody wants to see it. Tokens are: who a
+    peer is, is wanted at once.
     """
 
     def __init__(
@@ -38,10 +40,11 @@ class NodeBodies:
         *,
         metadata_changed: Callable[[bytes], None],
         token_changed: Callable[[bytes], None],
+        slow: Callable[[int], bool],
         now: float,
     ) -> None:
         self.store = BodyStore()
-        self.metadata = PeerBodies(self.store, lambda r: r.metadata, metadata_changed)
+        self.metadata = PeerBodies(self.store, lambda r: r.metadata, metadata_changed, slow=slow)
         self.tokens = PeerBodies(self.store, lambda r: r.token, token_changed, most=MAX_TOKEN)
         self.own_metadata: Body | None = None
         self.own_token: Body | None = None

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class Conditions:
     """The state of each source of conditions. ``changed`` is called when one differs.
 
-    Sources: ``lan`` (listening for connections), ``mdns`` (finding peers), ``static`` (configured
+    Sources: ``lan`` (listening for connections), ``mdns`` (finding peers), ``ble`` (Bluetooth),
+    ``static`` (configured
     addresses), ``mesh`` (other meshes on this network), ``neighbours`` (full peers),
     ``admission`` (who refused whom), ``gossip`` (who sends what does not hold), ``clock``, ``home``
     (files of the engine), ``identity`` (the own token, and the files of issuers), ``trust`` (the

@@ -27,6 +27,8 @@ class LinkMeasure:
     bytes_out: int
     heard_ms: int
     """Wall time of the last byte, in milliseconds."""
+    rssi: int | None = None
+    """How strongly the other end is heard, in dBm; None where there is no such thing."""
 
 
 class Connections:
@@ -77,6 +79,7 @@ class Connections:
             confirmed=state.confirmed,
             since=moment(state.since * 1000),
             rtt_ms=measure.rtt_ms if measure else None,
+            rssi=measure.rssi if measure else None,
             bytes_in=measure.bytes_in if measure else None,
             bytes_out=measure.bytes_out if measure else None,
         )

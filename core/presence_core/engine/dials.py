@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 from presence_core.discovery.hint import DialHint
 from presence_core.engine.addresses import host_and_port
 from presence_core.handshake.events import ByeCode
+from presence_core.transports.ble.stream import BLUETOOTH
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Container, Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
+    from presence_core.engine.nearby import Nearby
     from presence_core.engine.node import Node
     from presence_core.engine.targets import Target, Targets
-    from presence_core.engine.tie import Tie
+    from presence_core.engine.ties import Tie
     from presence_core.gossip.messages import Peers
     from presence_core.gossip.neighbours import Slots
 
@@ -45,7 +47,8 @@ _REFUSALS = (ByeCode.FULL, ByeCode.DENIED, ByeCode.BLOCKED, ByeCode.LIMIT)
 class Dials:
     """Decides whom one node dials.
 
-    ``admitted`` is a live view of its links, ``blocked`` of the keys that are never dialled.
+    ``admitted`` is a live view of its links, ``blocked`` of the keys that are never dialled. Over
+    Bluetooth :mod:`presence_core.engine.nearby` decides whom; what fails is noted there too.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Dials:
         slots: Slots,
         admitted: Mapping[int, Tie],
         *,
+        nearby: Nearby | None = None,
         blocked: AbstractSet[bytes] = frozenset(),
     ) -> None:
         self._node = node
@@ -63,6 +67,7 @@ class Dials:
         self._rng = rng
         self._slots = slots
         self._admitted = admitted
+        self._nearby = nearby
         self._blocked = blocked
         self._top_up_at = float("-inf")
         self._seek_at = float("-inf")
@@ -76,7 +81,8 @@ class Dials:
         refused = code in _REFUSALS
         patience = REFUSED_SECONDS if self._admitted or code != ByeCode.FULL else LONELY_SECONDS
         seconds = patience * self._rng.uniform(0.5, 1.0) if refused else None
-        self._targets.failed(target, now, seconds=seconds, missed_by=self._seekers())
+        book = self._nearby if self._nearby and target.source == "ble" else self._targets
+        book.failed(target, now, seconds=seconds, missed_by=self._seekers())
 
     def tick(self, now: float) -> None:
         """Follow who has got out of reach, and who has come back."""
@@ -142,7 +148,7 @@ class Dials:
     def _wishes(self, now: float, *, ahead: bool = False) -> tuple[int, int]:
         """How many dials may begin: to those out of reach, and to others."""
         running = self._targets.dialling()
-        links = len(self._admitted)
+        links = len(self._ties())
         wanted = min(self._slots.dial - self._dialled(), self._slots.accept - links) - running
         if self._needy():
             seeking = max(1, self._slots.dial - links) - running
@@ -155,15 +161,19 @@ class Dials:
         return max(0, seeking), max(0, wanted)
 
     def _dialled(self) -> int:
-        return sum(tie.dialled is not None for tie in self._admitted.values())
+        return sum(tie.dialled is not None for tie in self._ties())
 
     def _needy(self) -> bool:
         """Whether there are fewer links than one dials, so that there is no time to lose."""
-        return len(self._admitted) < self._slots.dial
+        return len(self._ties()) < self._slots.dial
+
+    def _ties(self) -> list[Tie]:
+        """Return the links but those over Bluetooth, which have slots of their own."""
+        return [tie for tie in self._admitted.values() if tie.transport != BLUETOOTH]
 
     def _undialled(self) -> set[bytes]:
         """Return whom there is no reason to dial: the neighbours, ourselves, who is blocked."""
-        return {self._node.key, *(tie.key for tie in self._admitted.values()), *self._blocked}
+        return {self._node.key, *(tie.key for tie in self._ties()), *self._blocked}
 
     def _sought(self) -> Iterable[Target]:
         """Return who is out of reach, or unknown, or an address that a person has asked for."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from presence_core._version import __version__
 from presence_core.engine import admission
+from presence_core.engine.ble import Bluetooth
 from presence_core.engine.conditions import Conditions
 from presence_core.engine.credentials import Credentials
 from presence_core.engine.graph import GraphBuilder
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from presence_core.config import PresenceConfig
     from presence_core.engine.admission import ConnectionRequestHandler
     from presence_core.identity.mesh import MeshKey
+    from presence_core.transports.ble.radio import Radio
     from presence_core.transports.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -65,7 +67,10 @@ class Engine:
     """
 
     def __init__(
-        self, config: PresenceConfig, handler: ConnectionRequestHandler | None = None
+        self,
+        config: PresenceConfig,
+        handler: ConnectionRequestHandler | None = None,
+        radio: Radio | None = None,
     ) -> None:
         self.config = config
         self.started = False
@@ -98,6 +103,15 @@ class Engine:
             dialled=self._dialled,
             happened=self._dial_soon,
         )
+        self._ble = Bluetooth(
+            self._conditions,
+            self._reports,
+            clock=self._clock,
+            accepted=self._accepted,
+            dialled=self._dialled,
+            happened=self._dial_soon,
+            radio=radio,
+        )
         self._handler = handler
         self._default_handler = admission.require_identity if config.require_identity else None
         self._key_file: KeyFile | None = None
@@ -126,7 +140,7 @@ class Engine:
             epoch = await asyncio.to_thread(self._open_home)
             self._build_node(epoch)
             self._running = True
-            if self._networked:
+            if self.config.uses("lan"):
                 await self._lan.start(
                     self._mesh,
                     self._peering,
@@ -136,6 +150,8 @@ class Engine:
                     peers=self.config.peers,
                     wall=time.time,
                 )
+            if self.config.uses("ble"):
+                self._ble.start(self._peering, asked=self.config.transports is not None)
         except BaseException:
             await self.stop()
             raise
@@ -143,10 +159,6 @@ class Engine:
         self._give_back_timer = self._loop.call_later(GIVE_BACK_SECONDS, give_back)
         self.started = True
         self._pump()
-
-    @property
-    def _networked(self) -> bool:
-        return self.config.transports is None or "lan" in self.config.transports
 
     def _open_home(self) -> int:
         """Open the files of the home (not for the event loop); return the epoch."""
@@ -182,7 +194,7 @@ class Engine:
             metadata=self.metadata.encoded(),
             token=self.credentials.token,
             issuers=self.credentials.issuers,
-            addresses=self._own_addresses,
+            addresses=self._lan.addresses,
         )
         self._targets.instance = self._mesh.instance_name(identity.peer_key, epoch)
         self._peering = Peering(
@@ -190,6 +202,7 @@ class Engine:
             self._targets,
             self._rng,
             Slots.of(self.config.max_links),
+            nearby=self._ble.book(self._node, self._rng),
             blocked=self.trust.acquaintances.blocked,
         )
         self.links = Links(
@@ -201,21 +214,13 @@ class Engine:
             clock=self._clock,
             happened=self._pump_soon,
             missed=self._lan.look_again,
+            signal=self._ble.signal,
         )
         self.set_handler(self._handler)
         self._measures = Measures(self.links.measures)
         self._builder = GraphBuilder(self._node, self.trust.acquaintances)
-        self._view.start(now, networked=self._networked)
+        self._view.start(now, networked=self.config.transports != ())
         self.watch = GraphWatch(self._make_graph())
-
-    def _own_addresses(self) -> tuple[str, ...]:
-        """What a neighbour needs to find us again, or to know our advert for ours."""
-        addresses = []
-        if self._lan.instance:
-            addresses.append(f"mdns:{self._lan.instance}")
-        if self._lan.port:
-            addresses.append(f"tcp:{self._lan.port}")
-        return tuple(addresses)
 
     async def stop(self) -> None:
         """Say goodbye to all neighbours and close everything, in bounded time."""
@@ -233,6 +238,7 @@ class Engine:
             self._housekeeping.cancel()
             await asyncio.gather(self._housekeeping, return_exceptions=True)
             await self.credentials.close()
+        await self._ble.stop()
         await self._lan.stop()
         if hasattr(self, "watch"):
             self.watch.close()
@@ -271,6 +277,11 @@ class Engine:
 
     def _publish_metadata(self, data: bytes | None) -> None:
         self._node.set_metadata(data, self._clock.now())
+        self._pump()
+
+    def fetch_metadata(self, peer_key: bytes) -> None:
+        """Fetch the metadata of a peer, however large it is."""
+        self._node.ask_metadata(peer_key)
         self._pump()
 
     def _publish_token(self, raw: bytes | None) -> None:
@@ -361,10 +372,9 @@ class Engine:
 
     def _build(self) -> None:
         self._build_timer = None
-        if not self._running:
-            return
-        self._built_at = self._clock.now()
-        self.watch.publish(self._make_graph())
+        if self._running:
+            self._built_at = self._clock.now()
+            self.watch.publish(self._make_graph())
 
     def _make_graph(self) -> PresenceGraph:
         now = self._clock.now()
@@ -433,8 +443,7 @@ class Engine:
 
     def name_of(self, key: bytes) -> str | None:
         """Return what a peer calls itself, None for one that is not known."""
-        entry = self._node.table.get(key)
-        return None if entry is None else entry.record.name
+        return self._node.table.name_of(key)
 
 
 def _utc() -> datetime:

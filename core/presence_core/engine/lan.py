@@ -68,6 +68,15 @@ class Lan:
         """Our own mDNS instance name; empty without mDNS."""
         return self._mdns.instance if self._mdns else ""
 
+    def addresses(self) -> tuple[str, ...]:
+        """Return what a neighbour needs to find us again, or to know our advert for ours."""
+        addresses = []
+        if self.instance:
+            addresses.append(f"mdns:{self.instance}")
+        if self.port:
+            addresses.append(f"tcp:{self.port}")
+        return tuple(addresses)
+
     async def start(
         self,
         mesh: MeshKey,

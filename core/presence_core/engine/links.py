@@ -16,15 +16,18 @@ from presence_core.engine.connections import LinkMeasure
 from presence_core.engine.gate import HandshakeGate, is_loopback
 from presence_core.engine.link import Link
 from presence_core.engine.node import Node, Output, Send
-from presence_core.engine.peering import Peering, Refusal
+from presence_core.engine.ties import Refusal
 from presence_core.gossip.messages import Hello, MessageError, Peers
 from presence_core.handshake.events import ByeCode, Closed, CloseReason, MessageType
+from presence_core.handshake.session import BLUETOOTH as BLUETOOTH_TIMES
 from presence_core.handshake.session import LAN, Session
 from presence_core.model import Allow
+from presence_core.transports.ble.stream import BLUETOOTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from presence_core.engine.peering import Peering
     from presence_core.engine.reports import Reports
     from presence_core.engine.targets import Target
     from presence_core.identity.keys import Identity
@@ -36,6 +39,9 @@ log = logging.getLogger(__name__)
 RELAXED_LINKS = 3
 """With so many links each is asked less often whether it lives: a loss still shows in time, and
 needs all of them to be missed."""
+
+_TIMES = {BLUETOOTH: BLUETOOTH_TIMES}
+"""Patience with other transports than TCP."""
 
 CLOSE_SECONDS = 0.5
 """How long the end of an engine waits for its last words to be sent."""
@@ -53,7 +59,8 @@ class Links:
     """Holds every link, carries out what is decided on them, and messages from and to the node.
 
     ``happened`` is called after each event, so that the engine carries out what the node wants.
-    ``missed`` is called when a neighbour was lost without a goodbye.
+    ``missed`` is called when a neighbour was lost without a goodbye. ``signal`` tells how strongly
+    the other end of a link is heard, in dBm.
     """
 
     def __init__(
@@ -67,6 +74,7 @@ class Links:
         clock: Clock,
         happened: Callable[[], None],
         missed: Callable[[], None],
+        signal: Callable[[Link], int | None] = lambda _: None,
     ) -> None:
         self.handler: ConnectionRequestHandler | None = None
         self.admitted: dict[int, Link] = {}
@@ -78,6 +86,7 @@ class Links:
         self._clock = clock
         self._happened = happened
         self._missed = missed
+        self._signal = signal
         self._static = X25519PrivateKey.generate()
         self._gate = HandshakeGate()
         self._at_gate: set[int] = set()
@@ -109,7 +118,7 @@ class Links:
             identity=self._identity,
             meshes=[self._mesh],
             now=self._clock.now(),
-            times=LAN,
+            times=_TIMES.get(stream.transport, LAN),
             static=self._static,
             wall_ms=self._clock.wall_ms,
         )
@@ -159,7 +168,7 @@ class Links:
         applicant = self._applicants[link.id] = Applicant(link)
         patience = admission.HELLO_SECONDS
         if link.dialled is not None:
-            link.send(MessageType.HELLO, self._node.hello())
+            link.send(MessageType.HELLO, self._node.hello(link.stream.transport))
             patience += admission.HANDLER_SECONDS  # the other end may have to ask its program
         applicant.timer = self._loop.call_later(patience, self._no_hello, link)
 
@@ -242,7 +251,7 @@ class Links:
         key = link.session.peer_key or b""
         now = self._clock.now()
         # Before the other end is in the table: the root in it is to be that of what we had.
-        answer = None if link.dialled is not None else self._node.hello()
+        answer = None if link.dialled is not None else self._node.hello(link.stream.transport)
         decision = self._peering.admit(link.id, hello, now)
         if isinstance(decision, Refusal):
             self._refuse(link, decision)
@@ -355,9 +364,16 @@ class Links:
         }
 
     def heard_at(self) -> float:
-        """Return when any neighbour was last heard (monotonic)."""
+        """Return when any neighbour was last heard (monotonic), for one who is used to LAN links.
+
+        Silence on a link that is pinged less often says as little for so much longer.
+        """
         return max(
-            (link.session.last_received for link in self.admitted.values()), default=float("-inf")
+            (
+                link.session.last_received + _TIMES.get(link.stream.transport, LAN).dead - LAN.dead
+                for link in self.admitted.values()
+            ),
+            default=float("-inf"),
         )
 
     def measures(self) -> dict[int, LinkMeasure]:
@@ -369,6 +385,7 @@ class Links:
                 bytes_in=link.session.bytes_in,
                 bytes_out=link.session.bytes_out,
                 heard_ms=wall_ms - int((now - link.session.last_received) * 1000),
+                rssi=self._signal(link),
             )
             for link_id, link in self.admitted.items()
         }

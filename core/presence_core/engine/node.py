@@ -41,6 +41,9 @@ PROTOCOL_VERSION = 1
 SLOW_TRANSPORTS = frozenset({2})
 """Bluetooth: records are offered there, not sent unasked (protocol §6.6)."""
 
+SLOW_INLINE_BODIES = 2 * 1024
+"""Bytes that come along with a Hello over a slow link: a token of the usual size, little else."""
+
 MAX_SOURCES = 1
 """Neighbours on the way to a peer that are asked for what it shows, besides who told of it."""
 
@@ -123,7 +126,11 @@ class Node:
         self.exchange = Exchange(self.table, self.key, mesh, rng, self)
         self.sightings: dict[bytes, Sighting] = {}
         self._bodies = NodeBodies(
-            self._newest, metadata_changed=self._note, token_changed=self._look_at_token, now=now
+            self._newest,
+            metadata_changed=self._note,
+            token_changed=self._look_at_token,
+            slow=self._is_slow,
+            now=now,
         )
         self.bodies = self._bodies.store
         self.metadata = self._bodies.metadata
@@ -162,10 +169,12 @@ class Node:
 
     # -- what the engine tells
 
-    def hello(self) -> bytes:
-        """Encode the Hello that opens a link."""
+    def hello(self, transport: int = 1) -> bytes:
+        """Encode the Hello that opens a link over a transport."""
         own = self.table.get(self.key)
         assert own is not None
+        slow = transport in SLOW_TRANSPORTS
+        most = SLOW_INLINE_BODIES if slow else messages.MAX_INLINE_BODIES
         return messages.Hello(
             versions=(PROTOCOL_VERSION,),
             now_ms=self._wall_ms(),
@@ -174,7 +183,7 @@ class Node:
             count=len(self.table),
             max_body=Body.MAX_SIZE,
             addresses=self._addresses(),
-            bodies=self._bodies.inline(own.record),
+            bodies=self._bodies.inline(own.record, most),
         ).encode()
 
     def link_up(
@@ -198,9 +207,10 @@ class Node:
         self.compatible[key] = PROTOCOL_VERSION in hello.versions
         self._bodies.take_inline(hello, record)
         self._link_edges()
-        self.exchange.open(
-            link, key, record, hello.root, now, leads=dialled, slow=transport in SLOW_TRANSPORTS
-        )
+        slow = transport in SLOW_TRANSPORTS
+        if slow:
+            self.bodies.go_easy(link)
+        self.exchange.open(link, key, record, hello.root, now, leads=dialled, slow=slow)
         self._bodies.follow(self._newest(key) or record, link)
         self._issuer_gossip.open(link, now)
         self.changed.add(key)
@@ -253,6 +263,17 @@ class Node:
         if self._bodies.set_token(data):
             self._own.change(now)
             self.tick(now)
+
+    def ask_metadata(self, key: bytes) -> None:
+        """Fetch the metadata of a peer even if it is large and only slow links lead there."""
+        record = self._newest(key)
+        if self.metadata.ask(key) and record is not None:
+            for link in self.links:
+                self.metadata.follow(record, link)
+
+    def _is_slow(self, link: int) -> bool:
+        known = self.links.get(link)
+        return known is not None and known.transport in SLOW_TRANSPORTS
 
     def tell_issuer(self, name: str) -> None:
         """Tell the neighbours what there is of an issuer that is trusted or has news."""

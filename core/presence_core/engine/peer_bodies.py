@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MAX_AWAITED = 20_000
 """Peers whose bodies are awaited: a full table. The one that has waited longest gives way."""
 
+UNASKED_BYTES = 4_096
+"""What is fetched over a slow link although nobody looks at it (protocol §6.8)."""
+
 MAX_SHOWN = 64 * 1024 * 1024
 """Bytes of one kind that are kept of all peers together; beyond it, what comes is not taken."""
 
@@ -33,7 +36,8 @@ class PeerBodies:
     """Follows the bodies of one kind that records name: metadata, or identity tokens.
 
     ``named`` gives the body of this kind that a record names. One that is larger than ``most``
-    bytes is never asked for. ``changed`` is told the key of a peer that has another body now.
+    bytes is never asked for. ``changed`` is told the key of a peer that has another body now, and
+    ``slow`` tells whether a link is one over which only ``unasked`` bytes are fetched unasked.
     """
 
     def __init__(
@@ -43,11 +47,17 @@ class PeerBodies:
         changed: Callable[[bytes], None],
         *,
         most: int = Body.MAX_SIZE,
+        unasked: int = UNASKED_BYTES,
+        slow: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self._bodies = bodies
         self._named = named
         self._changed = changed
         self._most = most
+        self._unasked = unasked
+        self._slow = slow
+        self._asked: set[bytes] = set()
+        """Peers whose body somebody wants to see, however large it is."""
         self._of: dict[bytes, PeerBody] = {}
         self._shown: dict[bytes, set[bytes]] = {}
         """Who is shown with a body, by its hash."""
@@ -93,7 +103,15 @@ class PeerBodies:
                 self._await_nothing(record.key)
             else:
                 self._await(wanted.sha256, record.key)
-                self._bodies.announce(wanted, link)
+                little = wanted.size <= self._unasked or record.key in self._asked
+                if little or not self._slow(link):
+                    self._bodies.announce(wanted, link)
+
+    def ask(self, key: bytes) -> bool:
+        """Fetch the body of this peer from now on, however large; False: it is so already."""
+        new = key not in self._asked
+        self._asked.add(key)
+        return new
 
     def _await(self, sha256: bytes, key: bytes) -> None:
         if self._awaits.get(key) == sha256:
@@ -146,6 +164,7 @@ class PeerBodies:
 
     def drop(self, key: bytes) -> None:
         """Forget the body of a peer that publishes none, or is gone."""
+        self._asked.discard(key)
         self._await_nothing(key)
         old = self._of.pop(key, None)
         if old is not None:

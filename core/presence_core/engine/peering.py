@@ -6,22 +6,26 @@ of a whole mesh on links of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.engine.addresses import address_text
 from presence_core.engine.dials import Dials
-from presence_core.engine.tie import Tie
+from presence_core.engine.nearby import NEARBY_SLOTS, Situation
+from presence_core.engine.ties import Admission, Refusal, Tie
 from presence_core.gossip.messages import MAX_HINTS, Peers
 from presence_core.gossip.neighbours import Slots, keep_new, most_redundant
 from presence_core.gossip.quota import Offence, Rates
 from presence_core.gossip.record import Record, RecordError, parse_record
 from presence_core.handshake.events import ByeCode
+from presence_core.transports.ble.stream import BLUETOOTH
+from presence_core.transports.tcp import LAN
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
+    from presence_core.engine.nearby import Nearby
     from presence_core.engine.node import Node
     from presence_core.engine.targets import Targets
     from presence_core.gossip.messages import Hello
@@ -39,21 +43,6 @@ TURNED_AWAY_SECONDS = 60.0
 MAX_TURNED_AWAY = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a link is not let in."""
-
-    code: ByeCode
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A link is let in; these others are to be closed for it."""
-
-    drop: tuple[tuple[int, ByeCode, str], ...] = ()
-
-
 class Peering:
     """Decides on the links of one node, and tells it of those that are up."""
 
@@ -63,16 +52,21 @@ class Peering:
         targets: Targets,
         rng: random.Random,
         slots: Slots | None = None,
+        *,
+        nearby: Nearby | None = None,
         blocked: AbstractSet[bytes] = frozenset(),
     ) -> None:
         self.slots = slots or Slots()
         self._blocked = blocked
         self._node = node
         self._targets = targets
+        self._nearby = nearby
         self._rng = rng
         self._applicants: dict[int, Tie] = {}
         self._admitted: dict[int, Tie] = {}
-        self.dials = Dials(node, targets, rng, self.slots, self._admitted, blocked=blocked)
+        self.dials = Dials(
+            node, targets, rng, self.slots, self._admitted, nearby=nearby, blocked=blocked
+        )
         self._displaced: Rates[None] = Rates(DISPLACE_RATE, DISPLACE_BURST)
         self._turned_away: dict[bytes, float] = {}
         """Peers without a link for whom there was no room, and when."""
@@ -93,7 +87,7 @@ class Peering:
         """Judge a peer that has proven its key; None: it may say Hello."""
         tie = Tie(link, key, transport, dialled, now, session_id)
         if dialled is not None:
-            self._targets.bind(dialled, key)
+            self._book(transport).bind(dialled, key)
         if key in self._blocked:
             return Refusal(ByeCode.BLOCKED, "this device blocks it")
         if self._node.exchange.strikes.refuse(key, now):
@@ -122,14 +116,14 @@ class Peering:
         drop = [(rival, ByeCode.DUPLICATE, "replaced by a newer session") for rival in rivals]
         succeeds = any(rival in self._admitted for rival in rivals)
         if not succeeds and not self._has_room(tie, record):
-            displaced = self._displace(record, now)
+            displaced = self._displace(tie.transport, record, now)
             if displaced is None:
                 return Refusal(ByeCode.FULL, "this peer holds as many links as it can")
             drop.append((displaced, ByeCode.FULL, "its place is needed by a peer that has none"))
         del self._applicants[link]
         self._admitted[link] = tie
         if tie.dialled is not None:
-            self._targets.succeeded(tie.dialled)
+            self._book(tie.transport).succeeded(tie.dialled)
         dialled = tie.dialled is not None
         self._node.link_up(link, hello, record, now, transport=tie.transport, dialled=dialled)
         return Admission(tuple(drop))
@@ -169,10 +163,11 @@ class Peering:
         exception they would never become one.
         """
         elsewhere = bool(record.edges) and not self._node.topology.reachable(tie.key)
-        spare = self.slots.spare if tie.dialled is not None or elsewhere else 0
-        return len(self._admitted) < self.slots.accept + spare
+        slots = NEARBY_SLOTS if tie.transport == BLUETOOTH else self.slots
+        spare = slots.spare if tie.dialled is not None or elsewhere else 0
+        return len(self._ties(tie.transport)) < slots.accept + spare
 
-    def _displace(self, record: Record, now: float) -> int | None:
+    def _displace(self, transport: int, record: Record, now: float) -> int | None:
         """Find a link to let go for a newcomer that has none; None when it is to try elsewhere.
 
         In most meshes somebody has room, and it gets hints where. Who comes again has found nobody.
@@ -190,8 +185,9 @@ class Peering:
             return None
         # Links that we chose ourselves are kept if possible: who makes up newcomers, of which each
         # takes the place of an honest neighbour, could cut us off otherwise.
-        chosen = [(tie.link, tie.key) for tie in self._admitted.values() if tie.dialled is not None]
-        others = [(tie.link, tie.key) for tie in self._admitted.values() if tie.dialled is None]
+        ties = self._ties(transport)
+        chosen = [(tie.link, tie.key) for tie in ties if tie.dialled is not None]
+        others = [(tie.link, tie.key) for tie in ties if tie.dialled is None]
         degree = self._node.topology.degree
         least = most_redundant(others, degree)
         return most_redundant(chosen, degree) if least is None else least
@@ -199,7 +195,7 @@ class Peering:
     # -- ends
 
     def closed(self, link: int, *, code: int | None, lost: bool, now: float) -> bytes | None:
-        """Clear up after a link; return its peer if that was a neighbour and is none any more.
+        """Clear up after a link; return its peer if that was the last one over this transport.
 
         ``code`` of the goodbye, if there was one; ``lost``: it ended without anybody's will.
         """
@@ -208,19 +204,41 @@ class Peering:
         if tie is None:
             return None
         self._node.link_down(link, now)
-        if any(other.key == tie.key for other in self._admitted.values()):
+        if any(other.key == tie.key for other in self._ties(tie.transport)):
             return None
         if code == ByeCode.LEAVING:
             self._targets.left(tie.key)
+            if self._nearby is not None:
+                self._nearby.left(tie.key, now)
         elif lost:
-            self._targets.lost(tie.key, tie.addresses, now)
+            self._book(tie.transport).lost(tie.key, tie.addresses, now)
         return tie.key
 
     # -- how many
 
     def free(self) -> int:
         """Return how many more links would be accepted."""
-        return max(0, self.slots.accept - len(self._admitted))
+        return max(0, self.slots.accept - len(self._ties()))
+
+    def _book(self, transport: int) -> Nearby | Targets:
+        """Return where it is kept whom to dial over a transport."""
+        return self._nearby if self._nearby and transport == BLUETOOTH else self._targets
+
+    def _ties(self, transport: int = LAN) -> list[Tie]:
+        """Return the links that share their slots with this transport: Bluetooth has its own."""
+        near = transport == BLUETOOTH
+        return [tie for tie in self._admitted.values() if (tie.transport == BLUETOOTH) is near]
+
+    def nearby(self, *, findable: bool, opened: Sequence[str], hosts: set[str]) -> Situation:
+        """Return what decides on dials over Bluetooth.
+
+        ``opened``: the addresses of who has dialled us; ``hosts``: of who we have dialled.
+        """
+        ties = self._ties(BLUETOOTH)
+        dialled = sum(tie.dialled is not None for tie in ties)
+        knocking = len(opened) > len(ties) - dialled
+        linked = {self._node.key, *(tie.key for tie in ties), *self._blocked}
+        return Situation(linked, len(ties), dialled, findable, knocking, hosts.union(opened))
 
     def surplus(self, now: float) -> int | None:
         """Return a link to give up, now and then: one more dialled than is wanted in the long run.
@@ -232,7 +250,7 @@ class Peering:
         if now < self._surplus_at:
             return None
         self._surplus_at = now + self._rng.uniform(*SURPLUS_SECONDS)
-        dialled = [tie for tie in self._admitted.values() if tie.dialled is not None]
+        dialled = [tie for tie in self._ties() if tie.dialled is not None]
         if len(dialled) <= self.slots.dial or self._node.exchange.sync.awaited():
             return None
         topology = self._node.topology

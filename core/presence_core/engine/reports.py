@@ -54,6 +54,7 @@ class Reports:
     def __init__(self, conditions: Conditions) -> None:
         self._conditions = conditions
         self._foreign_adverts = 0
+        self._foreign_nearby = 0
         self._strangers: set[str] = set()
         self._full: set[bytes] = set()
         self._refused: dict[bytes, _Refused] = {}
@@ -69,6 +70,12 @@ class Reports:
         self._foreign_adverts = count
         self._say_mesh()
 
+    def foreign_nearby(self, count: int) -> None:
+        """Bluetooth hears this many adverts of other meshes, or of clocks that are far off."""
+        if count != self._foreign_nearby:
+            self._foreign_nearby = count
+            self._say_mesh()
+
     def stranger(self, host: str) -> None:
         """A connection from ``host`` did not know our mesh key."""
         if len(self._strangers) < _MOST:
@@ -76,7 +83,7 @@ class Reports:
         self._say_mesh()
 
     def _say_mesh(self) -> None:
-        if not self._foreign_adverts and not self._strangers:
+        if not (self._foreign_adverts or self._foreign_nearby or self._strangers):
             self._conditions.clear("mesh")
             return
         seen = []
@@ -85,13 +92,17 @@ class Reports:
                 "1 device" if self._foreign_adverts == 1 else f"{self._foreign_adverts} devices"
             )
             seen.append(f"{devices} of another mesh on this network")
+        if self._foreign_nearby:
+            devices = "1 device" if self._foreign_nearby == 1 else f"{self._foreign_nearby} devices"
+            seen.append(f"{devices} in Bluetooth range of another mesh, or with another time")
         if self._strangers:
             seen.append("a connection with another mesh key from " + _some(sorted(self._strangers)))
         self._conditions.set(
             "mesh",
             ConditionState.WARNING,
             "; ".join(seen),
-            "if a device of yours is missing, compare its mesh name or mesh key with this one",
+            "if a device of yours is missing, compare its mesh name or mesh key with this one"
+            + (", and its clock" if self._foreign_nearby else ""),
         )
 
     # -- who refuses whom

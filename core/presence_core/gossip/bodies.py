@@ -11,7 +11,12 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from presence_core.gossip.messages import CHUNK_BYTES, MIN_CHUNK_BYTES, BodyChunk
+from presence_core.gossip.messages import (
+    CHUNK_BYTES,
+    MIN_CHUNK_BYTES,
+    SLOW_CHUNK_BYTES,
+    BodyChunk,
+)
 from presence_core.gossip.record import Body
 
 if TYPE_CHECKING:
@@ -71,6 +76,7 @@ class BodyStore:
         self._asked: dict[int, dict[bytes, int]] = {}
         """What neighbours asked for and is not here yet: link, hash, offset."""
         self._answers: list[tuple[int, BodyChunk]] = []
+        self._slow: set[int] = set()
 
     def get(self, sha256: bytes) -> bytes | None:
         """Return a body that is here."""
@@ -227,6 +233,7 @@ class BodyStore:
         """Ask this neighbour for nothing more: its link has ended."""
         self._lies.pop(link, None)
         self._asked.pop(link, None)
+        self._slow.discard(link)
         for fetches in (self._running, self._waiting):
             for sha256, fetch in tuple(fetches.items()):
                 if fetch.claims[0].link == link:
@@ -237,6 +244,10 @@ class BodyStore:
 
     # -- answering
 
+    def go_easy(self, link: int) -> None:
+        """Send small chunks on this link: it is slow, and other messages wait behind them."""
+        self._slow.add(link)
+
     def ask(self, link: int, sha256: bytes, offset: int) -> None:
         """A neighbour asks for a body. What is not here yet is answered when it has come.
 
@@ -244,7 +255,8 @@ class BodyStore:
         may see a way to its peer, and ask, a moment before the other does.
         """
         if sha256 in self._stored:
-            chunk = self._chunk(sha256, offset)
+            size = SLOW_CHUNK_BYTES if link in self._slow else CHUNK_BYTES
+            chunk = self._chunk(sha256, offset, size)
             if chunk is not None:
                 self._answers.append((link, chunk))
         else:
@@ -264,8 +276,8 @@ class BodyStore:
             if offset is not None:
                 self.ask(link, sha256, offset)
 
-    def _chunk(self, sha256: bytes, offset: int) -> BodyChunk | None:
+    def _chunk(self, sha256: bytes, offset: int, size: int) -> BodyChunk | None:
         data = self._stored[sha256]
         if offset >= len(data):
             return None
-        return BodyChunk(sha256, len(data), offset, data[offset : offset + CHUNK_BYTES])
+        return BodyChunk(sha256, len(data), offset, data[offset : offset + size])

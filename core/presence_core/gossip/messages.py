@@ -14,6 +14,9 @@ MAX_INLINE_BODIES = 16 * 1024
 CHUNK_BYTES = 15 * 1024
 """A chunk with its head stays under 16 KiB, so that control messages do not wait for it."""
 MIN_CHUNK_BYTES = 1024
+SLOW_CHUNK_BYTES = 3 * 1024
+"""Over Bluetooth: two of them, as many as a peer asks for at once, are less than a window of
+fragments, and nothing waits behind them for longer."""
 """What a chunk holds at least, unless the body ends with it: nobody drips into a place that others
 wait for."""
 

@@ -116,6 +116,11 @@ class Table:
         """Return the entry of a peer, if there is one."""
         return self._entries.get(key)
 
+    def name_of(self, key: bytes) -> str | None:
+        """Return what a peer calls itself, None for one that is not here."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry.record.name
+
     def entries(self) -> Mapping[bytes, Entry]:
         """Return a live, read-only view of all entries."""
         return self._view

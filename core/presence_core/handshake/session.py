@@ -80,6 +80,9 @@ class SessionTimes:
 LAN = SessionTimes(ping_idle=1.0, dead=3.5)
 """On a LAN a silent death is noticed within four seconds."""
 
+BLUETOOTH = SessionTimes(handshake=15.0, ping_idle=5.0, dead=15.0)
+"""Over Bluetooth a round trip may take a second, and each ping wakes two radios."""
+
 
 class State(Enum):
     """Where a session is."""

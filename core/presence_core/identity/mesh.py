@@ -18,6 +18,8 @@ from presence_core.identity.keys import KeyFormatError
 PROTO = b"presence-mesh"
 MESH_KEY_BYTES = 32
 ADVERT_TAG_BYTES = 8
+NEARBY_TAG_BYTES = 5
+PEER_TAG_BYTES = 8
 INSTANCE_BYTES = 10
 _HOUR = 3_600
 
@@ -78,6 +80,19 @@ class MeshKey:
         """Return the 8 bytes by which members recognise an advert in this hour of Unix time."""
         message = b"adv" + hour.to_bytes(8, "big")
         return hmac.digest(self.secret, message, "sha256")[:ADVERT_TAG_BYTES]
+
+    def nearby_tag(self, quarter: int) -> bytes:
+        """Return the 5 bytes by which members know a Bluetooth advert in this quarter of an hour.
+
+        ``quarter`` counts them from the beginning of Unix time.
+        """
+        message = b"ble-mesh" + quarter.to_bytes(8, "big")
+        return hmac.digest(self.secret, message, "sha256")[:NEARBY_TAG_BYTES]
+
+    def nearby_peer_tag(self, peer_key: bytes, quarter: int) -> bytes:
+        """Return the 8 bytes that a peer's Bluetooth advert has in this quarter of an hour."""
+        message = b"ble-peer" + peer_key + quarter.to_bytes(8, "big")
+        return hmac.digest(self.secret, message, "sha256")[:PEER_TAG_BYTES]
 
     def instance_name(self, peer_key: bytes, epoch: int) -> str:
         """Return the name under which a peer announces itself in a run (protocol §7).

@@ -1,10 +1,29 @@
-"""What the policy of links knows of one session."""
+"""A link as far as the policy of links is concerned, and what it decides on one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from presence_core.gossip.neighbours import LinkClaim
+
+if TYPE_CHECKING:
+    from presence_core.handshake.events import ByeCode
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a link is not let in."""
+
+    code: ByeCode
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A link is let in; these others are to be closed for it."""
+
+    drop: tuple[tuple[int, ByeCode, str], ...] = ()
 
 
 @dataclass(slots=True)

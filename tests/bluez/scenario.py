@@ -1,0 +1,199 @@
+"""Two engines on two adapters of a real bluetoothd, from start to end. Runs inside the guest.
+
+Prints a line for each step with its seconds, and ends with 0 when all of them came true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from presence_core.config import PresenceConfig
+from presence_core.identity.mesh import MeshKey
+from presence_core.model import MetadataState, PresenceGraph, PresenceState
+from presence_core.presence import Presence
+from presence_core.transports.ble.bluez import BluezRadio
+from presence_core.transports.ble.channel import WINDOW, Channel
+from presence_core.transports.ble.fragments import SEQUENCES, Fragment
+
+PATIENCE = 400.0
+BLUETOOTHD = ("/usr/libexec/bluetooth/bluetoothd", "/usr/lib/bluetooth/bluetoothd")
+CONFIG = "/tmp/main.conf"
+
+
+class Count:
+    """What arrives: bytes, fragments too early (something before them is missing), and again."""
+
+    def __init__(self) -> None:
+        self.bytes = self.early = self.again = 0
+        self.links: set[int] = set()
+        take = Channel.receive
+
+        def counted(channel: Channel, fragment: Fragment, now: float) -> bytes:
+            self.links.add(channel.tag)
+            self.bytes += len(fragment.data)
+            if fragment.data and fragment.seq != channel._expected:
+                ahead = (fragment.seq - channel._expected) % SEQUENCES < WINDOW
+                if ahead and fragment.seq not in channel._early:
+                    self.early += 1
+                else:
+                    self.again += 1
+            return take(channel, fragment, now)
+
+        Channel.receive = counted  # type: ignore[method-assign, assignment]
+
+
+class Steps:
+    """Says what came true, and how long it took."""
+
+    def __init__(self, engines: dict[str, Presence]) -> None:
+        self.engines = engines
+        self._at = time.monotonic()
+
+    def say(self, what: str) -> None:
+        now = time.monotonic()
+        print(f"STEP {now - self._at:6.2f} s  {what}", flush=True)
+        self._at = now
+
+    async def until(self, who: str, condition: Callable[[PresenceGraph], bool], what: str) -> None:
+        presence = self.engines[who]
+        try:
+            async with asyncio.timeout(PATIENCE):
+                async for change in presence.changes(interval=0.0):
+                    if condition(change.graph):
+                        break
+        except TimeoutError:
+            graph = presence.graph
+            peers = [(p.device_name, str(p.presence.state)) for p in graph.remote_peers]
+            said = [c for c in graph.conditions if c.source == "ble"]
+            print(f"FAILED {what}: {graph.view} {peers} {said}", flush=True)
+            raise SystemExit(1) from None
+        self.say(f"{who}: {what}")
+
+
+def online(graph: PresenceGraph) -> bool:
+    return any(p.presence.state is PresenceState.ONLINE for p in graph.remote_peers)
+
+
+def shows(value: dict[str, str]) -> Callable[[PresenceGraph], bool]:
+    return lambda graph: any(
+        p.peer_metadata_state is MetadataState.PRESENT and p.peer_metadata == value
+        for p in graph.remote_peers
+    )
+
+
+def ble_is(*states: str) -> Callable[[PresenceGraph], bool]:
+    return lambda graph: any(c.source == "ble" and c.state in states for c in graph.conditions)
+
+
+def bluetoothd() -> subprocess.Popen[bytes]:
+    path = next(path for path in BLUETOOTHD if Path(path).exists())
+    with Path("/tmp/bluetoothd.log").open("ab") as log:
+        return subprocess.Popen([path, "-n", "-f", CONFIG], stdout=log, stderr=log)
+
+
+async def power(adapter: str, *, on: bool) -> None:
+    """Switch an adapter on or off; again while bluetoothd is not ready."""
+    command = [
+        "dbus-send", "--system", "--print-reply", "--dest=org.bluez", f"/org/bluez/{adapter}",
+        "org.freedesktop.DBus.Properties.Set", "string:org.bluez.Adapter1", "string:Powered",
+        f"variant:boolean:{'true' if on else 'false'}",
+    ]  # fmt: skip
+    for _ in range(200):
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True)
+        if done.returncode == 0:
+            return
+        await asyncio.sleep(0.2)
+    raise SystemExit(f"{adapter} cannot be switched")
+
+
+async def main(megabytes: float) -> None:
+    count = Count()
+    daemon = bluetoothd()
+    for adapter in ("hci0", "hci1"):
+        await power(adapter, on=True)
+    mesh = MeshKey.generate("guest")
+    home = Path(tempfile.mkdtemp())
+    small, large = {"note": "a" * 180}, {"note": "b" * 4_000}
+    engines = {
+        name: Presence(
+            PresenceConfig(
+                home=home / name,
+                mesh_key=mesh,
+                name=name,
+                transports=("ble",),
+                metadata=metadata,
+            ),
+            radio=BluezRadio(adapter),
+        )
+        for name, adapter, metadata in (("alice", "hci0", small), ("bob", "hci1", large))
+    }
+    steps = Steps(engines)
+    async with contextlib.AsyncExitStack() as stack:
+        for presence in engines.values():
+            await stack.enter_async_context(presence)
+        steps.say("two engines started")
+        await steps.until("alice", online, "bob is online")
+        await steps.until("bob", online, "alice is online")
+        await steps.until("alice", shows(large), "metadata of 4 KiB")
+        await steps.until("bob", shows(small), "metadata of 200 B")
+        update = {"note": "c" * 4_000}
+        await engines["bob"].set_peer_metadata(update)
+        await steps.until("alice", shows(update), "an update of 4 KiB")
+
+        rounds = max(1, int(megabytes * 1024 * 1024) // 260_000)
+        alice = engines["alice"].graph.local_peer.peer_key
+        bob = engines["bob"].graph.local_peer.peer_key
+        engines["alice"].fetch_peer_metadata(bob)
+        engines["bob"].fetch_peer_metadata(alice)
+        for number in range(rounds):
+            up, down = ({"note": letter * 129_000, "n": str(number)} for letter in "ud")
+            await engines["alice"].set_peer_metadata(up)
+            await engines["bob"].set_peer_metadata(down)
+            await steps.until("bob", shows(up), f"128 KiB up, round {number + 1} of {rounds}")
+            await steps.until("alice", shows(down), f"128 KiB down, round {number + 1}")
+        print(
+            f"TRAFFIC {count.bytes:,} bytes over {len(count.links)} links; fragments that came "
+            f"before an earlier one: {count.early}, that came again: {count.again}",
+            flush=True,
+        )
+        for presence in engines.values():
+            await presence.set_peer_metadata(small)
+
+        daemon.kill()
+        await asyncio.to_thread(daemon.wait)
+        for who in engines:
+            await steps.until(who, ble_is("warning", "failed"), "says that the service is gone")
+        daemon = bluetoothd()
+        for adapter in ("hci0", "hci1"):
+            await power(adapter, on=True)
+        for who in engines:
+            await steps.until(who, lambda g: online(g) and ble_is("ok")(g), "back, bluetoothd anew")
+
+        await power("hci1", on=False)
+        await steps.until("bob", ble_is("warning"), "says that the adapter is off")
+        await steps.until("alice", lambda g: not online(g), "bob is lost")
+        await power("hci1", on=True)
+        for who in engines:
+            await steps.until(who, lambda g: online(g) and ble_is("ok")(g), "back, adapter on")
+    steps.say("both stopped")
+    daemon.kill()
+    daemon.wait()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(
+        filename="/tmp/engines.log",
+        level=logging.DEBUG,
+        format="%(relativeCreated)d %(name)s %(message)s",
+    )
+    for noisy in ("dbus_fast", "bleak", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.INFO)
+    asyncio.run(main(float(sys.argv[1])))

@@ -107,6 +107,12 @@ class Terminal:
         """Wait until a text is on the screen."""
         return self.until(lambda: text in self.text)
 
+    def settle(self, seconds: float = 0.3, most: int = 50) -> None:
+        """Take what comes until nothing has come for as long as a person looks before a key."""
+        for _ in range(most):
+            if not self.take(seconds):
+                return
+
     def press(self, *keys: str) -> None:
         """Press keys: names as in :data:`KEYS`, ``ctrl+x``, or characters."""
         for key in keys:

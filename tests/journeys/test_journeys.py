@@ -65,6 +65,8 @@ def journeys() -> list[Journey]:
 def take(journey: Journey, terminal: Terminal) -> None:
     """Do the steps of a journey; fail when something is not seen."""
     for verb, what in journey.steps:
+        if verb != "see":
+            terminal.settle()
         if verb == "press":
             terminal.press(*what.split())
         elif verb == "write":

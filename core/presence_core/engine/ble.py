@@ -49,8 +49,10 @@ RETRY_SECONDS = 15.0
 """How long after something was refused it is tried again."""
 CONNECT_SECONDS = 12.0
 """How long a connection may take: BlueZ waits for an advert, up to some seconds."""
-REFUSALS, AGAIN_SECONDS = 3, 1.0
+REFUSALS, AGAIN_SECONDS = 8, 1.0
 """How often, and how soon after each other, both are tried at once before it is done in turns."""
+TURNS_SECONDS = 30.0
+"""How long it is done in turns before both are tried at once again."""
 SLICE_SECONDS = 5.0
 """How long an adapter that cannot do both advertises, and then scans."""
 ASLEEP_SECONDS = 10.0
@@ -102,6 +104,7 @@ class Bluetooth:
         self._slicing = False
         """Whether it advertises and scans in turns, after so many refusals to do both."""
         self._refusals = 0
+        self._turns_end = float("inf")
         self._slice_ends = float("inf")
         self._advert_at = float("-inf")
         self._retry_at = float("-inf")
@@ -231,6 +234,9 @@ class Bluetooth:
         self._index.follow(self._node.table.entries(), self._wall())
         self._index.work()
         self._forget_who_is_not_heard(now)
+        if self._slicing and now >= self._turns_end:
+            self._slicing = False
+            self._refusals = REFUSALS - 1  # one more is enough
         if now >= self._advert_at:
             await self._be_found(radio, now)
         if now >= self._retry_at:
@@ -301,6 +307,7 @@ class Bluetooth:
         if error.trouble is Trouble.NOT_AT_ONCE and not self._slicing:
             self._refusals += 1
             self._slicing = self._refusals >= REFUSALS
+            self._turns_end = self._now() + TURNS_SECONDS
             self._slice_ends = self._now() + SLICE_SECONDS
             self._advert_at = self._retry_at = self._now() + AGAIN_SECONDS
             return

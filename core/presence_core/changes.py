@@ -49,17 +49,30 @@ def changes_between(before: PresenceGraph | None, after: PresenceGraph) -> tuple
 
 
 def _peers(before: PresenceGraph | None, after: PresenceGraph) -> Iterator[_Found]:
-    known = {peer.peer_key: peer for peer in _all_peers(before)}
-    for peer in _all_peers(after):
-        old = known.pop(peer.peer_key, None)
-        if old is peer:
-            continue
+    changed, known = _changed(_all_peers(before), _all_peers(after))
+    for old, peer in changed:
         if peer is not after.local_peer:
             yield from _arrival(old, peer)
         yield from _facts(old, peer)
     for peer in known.values():  # forgotten: its record has expired
         if peer.presence.state is PresenceState.ONLINE:
             yield ChangeKind.PEER_LOST, peer.peer_key, _whereabouts(peer), None
+
+
+def _changed(
+    before: tuple[Peer, ...], after: tuple[Peer, ...]
+) -> tuple[list[tuple[Peer | None, Peer]], dict[str, Peer]]:
+    """Return the peers that are other objects, with what they were, and those that are gone.
+
+    Mostly the same peers are in both graphs, in the same order: then no key is looked up.
+    """
+    if len(before) == len(after):
+        pairs = [(old, new) for old, new in zip(before, after, strict=True) if old is not new]
+        if all(old.peer_key == new.peer_key for old, new in pairs):
+            return list(pairs), {}
+    known = {peer.peer_key: peer for peer in before}
+    found = [(known.pop(peer.peer_key, None), peer) for peer in after]
+    return [(old, new) for old, new in found if old is not new], known
 
 
 def _all_peers(graph: PresenceGraph | None) -> tuple[Peer, ...]:

@@ -27,6 +27,11 @@ def shown_name(peer: Peer) -> str:
     return _safe_name(peer.device_name)
 
 
+def peer_name(peer: Peer) -> str:
+    """Return the name of a peer; its short id when it has none."""
+    return shown_name(peer) or safe_text(peer.short_id, limit=16)
+
+
 class Names:
     """The names of a graph's peers, safe to show; nothing is looked through for them."""
 
@@ -41,9 +46,7 @@ class Names:
     def name(self, peer_key: str) -> str:
         """Return the name of a peer; its short id or some of its key when it has none."""
         peer = self.peer(peer_key)
-        if peer is None:
-            return f"{safe_text(peer_key[:12])}…"
-        return shown_name(peer) or safe_text(peer.short_id, limit=16)
+        return f"{safe_text(peer_key[:12])}…" if peer is None else peer_name(peer)
 
     def put_into(self, text: str) -> str:
         """Return a text in which names stand behind the keys of known peers."""

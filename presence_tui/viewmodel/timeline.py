@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from presence_core.changes import changes_between
 from presence_core.model import Change, ChangeKind, ViewState
-from presence_tui.viewmodel.names import Names
+from presence_tui.viewmodel.names import Names, peer_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -192,7 +192,8 @@ class Timeline:
         def name(peer_key: str | None) -> str:
             if peer_key is None or peer_key == own:
                 return "this device"
-            return (now if now.peer(peer_key) is not None else then).name(peer_key)
+            peer = now.peer(peer_key) or then.peer(peer_key)
+            return then.name(peer_key) if peer is None else peer_name(peer)
 
         events = []
         for change in reversed([*changes]):  # what is told first stands on top

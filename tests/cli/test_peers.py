@@ -45,7 +45,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
     def run(graph: PresenceGraph, *argv: str) -> tuple[int, str, str]:
         @asynccontextmanager
-        async def engine(_args: object) -> AsyncIterator[Canned]:
+        async def engine(_args: object, *, identities_first: bool) -> AsyncIterator[Canned]:
             yield Canned(graph)
 
         monkeypatch.setattr("presence_tui.session.engine", engine)

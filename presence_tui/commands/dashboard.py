@@ -34,12 +34,13 @@ def dashboard(args: argparse.Namespace) -> int:
             "the dashboard needs a terminal; for programs there is --json", EXIT_USAGE
         )
     look = look_of(args)
-    opening = _opening_screen(args)
+    opening = opening_screen(args)
     say_unused(args)
     return run(lambda stop: _show(args, look, opening, stop))
 
 
-def _opening_screen(args: argparse.Namespace) -> OpeningScreen:
+def opening_screen(args: argparse.Namespace) -> OpeningScreen:
+    """Return what is shown first. Raises CommandError for settings that make no sense at a look."""
     from presence_tui.screens.opening import OpeningScreen
 
     if args.demo is not None:

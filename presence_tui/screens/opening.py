@@ -24,8 +24,11 @@ class OpeningScreen(Screen[None]):
     it has been shown; what takes long had better wait for that.
     """
 
-    CSS = """
-    OpeningScreen #header { dock: top; height: 2; padding: 0 1; background: $panel; }
+    DEFAULT_CSS = """
+    OpeningScreen {
+        background: $background;
+        & #header { dock: top; height: 2; padding: 0 1; background: $panel; }
+    }
     """
 
     def __init__(self, *, mesh: str | None, name: str, doing: str) -> None:

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from presence_tui.garbage import collect_seldom
+from presence_tui.logs import keep_logs
 from presence_tui.look import Look, check_keys, look_of
 from presence_tui.output import EXIT_DONE, EXIT_USAGE, CommandError
 from presence_tui.session import engine, run, say_unused
@@ -17,7 +18,6 @@ from presence_tui.settings import home_of, names_of
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable
 
     from presence_tui.app import PresenceApp
     from presence_tui.screens.opening import OpeningScreen
@@ -33,6 +33,7 @@ def dashboard(args: argparse.Namespace) -> int:
         raise CommandError(
             "the dashboard needs a terminal; for programs there is --json", EXIT_USAGE
         )
+    keep_logs(home_of(args))
     look = look_of(args)
     opening = opening_screen(args)
     say_unused(args)
@@ -75,7 +76,7 @@ async def _show(
         app.exit()  # as if the person had quit: drafts are kept, the terminal is restored
 
     told = asyncio.create_task(leave_when_told())
-    mesh = asyncio.create_task(_run_mesh(args, look, opening.painted.wait(), app))
+    mesh = asyncio.create_task(_run_mesh(args, look, opening, app))
     mesh.add_done_callback(lambda _: app.exit())  # why is said when the terminal is restored
     try:
         await app.run_async()
@@ -91,10 +92,10 @@ async def _show(
 
 
 async def _run_mesh(
-    args: argparse.Namespace, look: Look, painted: Awaitable[object], app: PresenceApp
+    args: argparse.Namespace, look: Look, opening: OpeningScreen, app: PresenceApp
 ) -> None:
     """Start what is to be shown once the first frame is there; run it until cancelled."""
-    await painted
+    await opening.painted.wait()
     rooms = await asyncio.to_thread(importlib.import_module, "presence_tui.rooms")
     check_keys(look.keys, rooms.rooms())
     engine_module = "presence_tui.demo" if args.demo is not None else "presence_core.presence"

@@ -117,7 +117,7 @@ class PresenceApp(App[int]):
             self._follow()
 
     async def open(self, source: PresenceSource) -> None:
-        """Show the main screen, with what a source says, in place of the first one."""
+        """Show the main screen, with what a source says, in place of the first one; wait for it."""
         self.post_message(SourceOpened(source))  # screens are made in the context of the app
         await self._opened.wait()
 
@@ -127,7 +127,7 @@ class PresenceApp(App[int]):
             self._main = self._main_screen(message.source)
             await self.push_screen(self._main)
         self._follow()
-        self._opened.set()
+        self.call_after_refresh(self._opened.set)
 
     def _follow(self) -> None:
         self._watching = self._source.observe(self._arrived)

@@ -1,49 +1,38 @@
-"""The dashboard: a Textual app over any source of presence graphs."""
+"""The dashboard: a Textual app over any source of presence graphs.
+
+It can be shown before there is a source. Screens and what they need are loaded when they are first
+wanted: next to nothing comes before the first frame (``benchmarks/first_frame.py``).
+"""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from presence_tui.look import Look
-from presence_tui.messages import GraphArrived
-from presence_tui.screens.columns import ColumnsScreen
-from presence_tui.screens.confirm import ConfirmScreen
-from presence_tui.screens.help import HelpScreen
-from presence_tui.screens.main import PANES, MainScreen
+from presence_tui.messages import GraphArrived, SourceOpened
 from presence_tui.themes import NAMES, THEMES, theme_after
-from presence_tui.viewmodel.export import Form
-from presence_tui.viewmodel.orders import SORTS
-from presence_tui.viewmodel.rows import Show
-from presence_tui.viewmodel.timeline import Topic
-from presence_tui.viewmodel.trust import DECISIONS
 from presence_tui.widgets.ascii_filter import AsciiFilter
-from presence_tui.widgets.field_list import FieldList
-from presence_tui.widgets.local_peer import LocalPeerPane
-from presence_tui.widgets.mesh_graph import MeshGraphView
-from presence_tui.widgets.metadata_editor import MetadataEditor
-from presence_tui.widgets.metadata_form import FieldLine, MetadataForm
-from presence_tui.widgets.peer_key import PeerKeyPane
-from presence_tui.widgets.peer_table import PeerTable
-from presence_tui.widgets.search_line import SearchLine
-from presence_tui.widgets.timeline import TimelineView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path, PurePath
 
-    from textual.dom import DOMNode
+    from textual.app import SystemCommand
     from textual.filter import LineFilter
-    from textual.screen import Screen
 
     from presence_core.model import PresenceGraph
+    from presence_tui.screens.main import MainScreen
     from presence_tui.source import PresenceSource, Watching
 
 
 _USUAL = Look()
+_NEED_SOURCE = ("help", "command_palette")
 
 
 def local_now() -> datetime:
@@ -54,6 +43,7 @@ def local_now() -> datetime:
 class PresenceApp(App[int]):
     """Shows the graphs of a source until the person quits.
 
+    ``source`` may be a screen that is shown until :meth:`open` brings one.
     ``now`` is the clock of everything on the screen; ``draft`` the file that keeps an unfinished
     metadata text, ``layout_file`` the one that keeps the columns and the order of the table.
     ``look``: theme, ASCII or not, and keys other than the usual ones.
@@ -78,7 +68,7 @@ class PresenceApp(App[int]):
 
     def __init__(
         self,
-        source: PresenceSource,
+        source: PresenceSource | Screen[None],
         *,
         now: Callable[[], datetime] = local_now,
         draft: Path | None = None,
@@ -86,11 +76,17 @@ class PresenceApp(App[int]):
         look: Look = _USUAL,
     ) -> None:
         super().__init__()
-        self._source = source
+        self._clock = now
+        self._draft = draft
+        self._layout_file = layout_file
+        self._toasts = look.toasts
         self._watching: Watching | None = None
-        self._main = MainScreen(
-            source, clock=now, draft=draft, layout_file=layout_file, toasts=look.toasts
-        )
+        self._main: MainScreen | None = None
+        self._opened = asyncio.Event()
+        if isinstance(source, Screen):
+            self._first = source
+        else:
+            self._first = self._main = self._main_screen(source)
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = NAMES[look.theme].name
@@ -99,12 +95,41 @@ class PresenceApp(App[int]):
         self.keys = dict(look.keys)
         self.set_keymap(self.keys)
 
+    def _main_screen(self, source: PresenceSource) -> MainScreen:
+        from presence_tui.screens.main import MainScreen
+
+        self._source = source
+        return MainScreen(
+            source,
+            clock=self._clock,
+            draft=self._draft,
+            layout_file=self._layout_file,
+            toasts=self._toasts,
+        )
+
     def get_default_screen(self) -> Screen[None]:
-        """Return the main screen: there is nothing to show before it."""
-        return self._main
+        """Return the main screen, or the one that is shown before there is a source."""
+        return self._first
 
     def on_mount(self) -> None:
-        """Begin to follow the source."""
+        """Begin to follow the source, if there is one."""
+        if self._main is not None:
+            self._follow()
+
+    async def open(self, source: PresenceSource) -> None:
+        """Show the main screen, with what a source says, in place of the first one; wait for it."""
+        self.post_message(SourceOpened(source))  # screens are made in the context of the app
+        await self._opened.wait()
+
+    async def on_source_opened(self, message: SourceOpened) -> None:
+        """Put the main screen over the first one, in one step for the eye."""
+        with self.batch_update():
+            self._main = self._main_screen(message.source)
+            await self.push_screen(self._main)
+        self._follow()
+        self.call_after_refresh(self._opened.set)
+
+    def _follow(self) -> None:
         self._watching = self._source.observe(self._arrived)
 
     def _arrived(self, graph: PresenceGraph) -> None:
@@ -117,12 +142,21 @@ class PresenceApp(App[int]):
 
     def on_graph_arrived(self, message: GraphArrived) -> None:
         """Show a newer graph."""
-        self._main.show(message.graph)
+        if self._main is not None:
+            self._main.show(message.graph)
 
     # -- commands
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Say which actions do something now: without a source there is nothing to command."""
+        if self._main is None and action in _NEED_SOURCE:
+            return False
+        return super().check_action(action, parameters)
+
     def action_help(self) -> None:
         """Show every key and sign."""
+        from presence_tui.screens.help import HelpScreen
+
         self.push_screen(HelpScreen(self.keys))
 
     def action_toggle_theme(self) -> None:
@@ -137,98 +171,12 @@ class PresenceApp(App[int]):
     def toggle_ascii(self) -> None:
         """Show nothing but ASCII, or everything."""
         self.ascii_only = not self.ascii_only
-        self._main.show_ascii(only=self.ascii_only)
+        if self._main is not None:
+            self._main.show_ascii(only=self.ascii_only)
         self.refresh_css()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """Offer every action by name."""
-        main = self._main
-        for number, (pane, title) in enumerate(PANES, 1):
-            yield SystemCommand(
-                f"Go to {title.lower()}", f"pane {number}", lambda p=pane: main.action_pane(p)
-            )
-        for column in SORTS:
-            yield SystemCommand(
-                f"Sort by {column}", "again: the other way round", lambda c=column: main.sort_by(c)
-            )
-        for show in Show:
-            yield SystemCommand(
-                f"Show {show} peers", "filter the table", lambda s=show: main.set_show(s)
-            )
-        for topic in (None, *Topic):
-            yield SystemCommand(
-                f"Timeline: {'everything' if topic is None else topic}",
-                "what happened",
-                lambda t=topic: main.timeline_of(t),
-            )
-        yield SystemCommand("Reverse the order", "of the table", main.action_reverse)
-        yield SystemCommand("Columns", "also order and groups", main.action_columns)
-        yield SystemCommand("Pin", "keep the selected peer on top, or not", main.action_pin)
-        for form in Form:
-            yield SystemCommand(
-                f"Export shown peers as {form.upper()}",
-                "into a file in the current folder",
-                lambda f=form: main.action_export(f),
-            )
-            yield SystemCommand(
-                f"Copy shown peers as {form.upper()}", "", lambda f=form: main.copy_shown(f)
-            )
-            yield SystemCommand(
-                f"Copy selected peer as {form.upper()}",
-                "",
-                lambda f=form: main.action_copy_peers(f),
-            )
-        yield SystemCommand("Zoom", "this pane over the whole screen, or back", main.action_zoom)
-        yield SystemCommand("Search", "in names, keys, states, metadata", main.action_search)
-        graph = main.query_one(MeshGraphView)
-        yield SystemCommand("Neighbours only", "in the graph, or all", graph.action_direct_only)
-        yield SystemCommand("Copy peer key", "of the selected peer", main.key_pane.action_copy_key)
-        yield SystemCommand("QR code", "show or hide it", main.key_pane.action_toggle_qr)
-        for decision, meaning in DECISIONS.items():
-            yield SystemCommand(
-                f"{decision.title()} peer", meaning, lambda d=decision: main.decide(d)
-            )
-        editor = main.query_one(LocalPeerPane).editor
-        yield SystemCommand("Save metadata", "publish what is edited", editor.action_save)
-        yield SystemCommand("Revert metadata", "to what is published", editor.action_revert)
-        yield SystemCommand("Metadata as a form", "or as JSON again", editor.action_form)
-        yield SystemCommand(
-            "Difference", "what saving changes for others", editor.action_difference
-        )
-        yield SystemCommand("Edit elsewhere", "the metadata in $EDITOR", editor.action_elsewhere)
-        yield SystemCommand("Template", "team, role and location", editor.action_template)
-        yield SystemCommand("Theme", "the next one", self.action_toggle_theme)
-        for name, theme in NAMES.items():
-            yield SystemCommand(
-                f"Theme: {name}", "colours", lambda t=theme.name: setattr(self, "theme", t)
-            )
-        yield SystemCommand("ASCII only", "or every sign there is", self.toggle_ascii)
-        yield SystemCommand("Help", "every key and sign", self.action_help)
-        yield SystemCommand("Quit", "leave the mesh", self.action_quit)
+        from presence_tui.system_commands import system_commands
 
-
-def rooms() -> Iterator[Mapping[str, str]]:
-    """Yield the bindings of the app, of each screen, and of each pane: from their names to keys."""
-    nodes: tuple[type[DOMNode], ...] = (
-        PresenceApp,
-        MainScreen,
-        HelpScreen,
-        ConfirmScreen,
-        ColumnsScreen,
-        PeerTable,
-        PeerKeyPane,
-        MeshGraphView,
-        TimelineView,
-        SearchLine,
-        MetadataEditor,
-        MetadataForm,
-        FieldLine,
-        FieldList,
-    )
-    for node in nodes:
-        yield {
-            binding.id: binding.key
-            for kind in node.__mro__
-            for binding in vars(kind).get("BINDINGS", ())
-            if isinstance(binding, Binding) and binding.id is not None
-        }
+        return system_commands(self, self._main) if self._main is not None else ()

@@ -9,6 +9,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from presence_core.model import PresenceGraph
+    from presence_tui.source import PresenceSource
 
 
 @dataclass
@@ -20,3 +21,10 @@ class GraphArrived(Message):
     def can_replace(self, message: Message) -> bool:
         """Whether this takes the place of a message that waits."""
         return isinstance(message, GraphArrived)
+
+
+@dataclass
+class SourceOpened(Message):
+    """There is a source now."""
+
+    source: PresenceSource

@@ -79,6 +79,13 @@ def wanted_once(args: argparse.Namespace) -> Wanted:
     return wanted
 
 
+def say_unused(args: argparse.Namespace) -> None:
+    """Say which options a demo does nothing with."""
+    unused = given_engine_flags(args) if args.demo is not None else ()
+    if unused:
+        output.say(f"the demo is a mesh of its own: {', '.join(unused)} not used")
+
+
 @contextlib.asynccontextmanager
 async def engine(
     args: argparse.Namespace, *, identities_first: bool = False
@@ -98,15 +105,12 @@ async def engine(
             if args.demo is not None:
                 from presence_tui.demo import DemoMesh
 
-                unused = given_engine_flags(args)
-                if unused:
-                    output.say(f"the demo is a mesh of its own: {', '.join(unused)} not used")
                 demo = DemoMesh(args.demo, identities_first=identities_first)
                 mesh = await stack.enter_async_context(demo)
                 presence = mesh.presence
             else:
                 from presence_core.presence import Presence
-                from presence_tui.identity_service.renewal import renewing
+                from presence_tui.identity_service.renewing import renewing
 
                 presence = await stack.enter_async_context(Presence(config_of(args)))
                 await stack.enter_async_context(renewing(home_of(args)))
@@ -123,6 +127,7 @@ async def look(args: argparse.Namespace, stop: asyncio.Event) -> tuple[PresenceG
     When told to stop before: what there is by then.
     """
     wanted = wanted_once(args)
+    say_unused(args)
     async with engine(args, identities_first=True) as presence:
         found: list[tuple[PresenceGraph, bool]] = []
 

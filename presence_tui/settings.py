@@ -64,6 +64,21 @@ def config_of(args: argparse.Namespace) -> PresenceConfig:
     from presence_core.config import PresenceConfig
 
     home = home_of(args)
+    fields = dict(_field(key, given) for key, given in _merged(args, home).items())
+    return PresenceConfig(home=home, **fields)
+
+
+def names_of(args: argparse.Namespace) -> tuple[str | None, str | None]:
+    """Return the names of the mesh and of the device, None where nobody gave one.
+
+    Loads nothing of the engine, and so checks less. Raises CommandError as :func:`config_of`.
+    """
+    merged = _merged(args, home_of(args))
+    mesh, name = (merged[key].value if key in merged else None for key in ("mesh", "name"))
+    return mesh, name
+
+
+def _merged(args: argparse.Namespace, home: Path) -> dict[str, _Given]:
     merged = _from_file(home / CONFIG_FILE)
     if (home / "metadata.json").exists():
         merged.pop("metadata", None)  # the config file's is where one starts, not to go back to
@@ -74,8 +89,7 @@ def config_of(args: argparse.Namespace) -> PresenceConfig:
     if all(key in merged for key in _MESH):
         one, other = (merged[key] for key in _MESH)
         raise CommandError(f"give either {one.origin} or {other.origin}, not both", one.code)
-    fields = dict(_field(key, given) for key, given in merged.items())
-    return PresenceConfig(home=home, **fields)
+    return merged
 
 
 def _from_flags(args: argparse.Namespace) -> dict[str, _Given]:

@@ -12,7 +12,7 @@ import pytest
 
 import presence_core
 from presence_core.transports.ble.system import adapter_present
-from tests.support import loopback_name
+from tests.support import PATIENCE, loopback_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +74,61 @@ def test_what_needs_no_engine_loads_next_to_nothing(
     loaded: Callable[[str], set[str]], argv: list[str]
 ) -> None:
     assert not loaded(command(*argv)) & (SCREEN | HEAVY)
+
+
+_FIRST_FRAME = """
+import asyncio
+from presence_tui.app import PresenceApp
+from presence_tui.cli import build_parser
+from presence_tui.commands.dashboard import opening_screen
+
+async def run():
+    opening = opening_screen(build_parser().parse_args({argv!r}))
+    app = PresenceApp(opening)
+    async with app.run_test():
+        await opening.painted.wait()
+        assert "joining" in app.export_screenshot() or "engines" in app.export_screenshot()
+
+asyncio.run(run())
+"""
+
+
+@pytest.mark.parametrize("what", [["--name", "field-laptop"], ["--demo"]])
+def test_the_first_frame_loads_no_engine_and_no_pane(
+    loaded: Callable[[str], set[str]], tmp_path: Path, what: list[str]
+) -> None:
+    modules = loaded(_FIRST_FRAME.format(argv=["--home", str(tmp_path), *what]))
+    assert "presence_tui.screens.opening" in modules
+    engine = {"cryptography", "cbor2", "zeroconf", "bleak", "aiohttp", "segno"}
+    assert not modules & (engine | {"presence_core.presence", "presence_core.model"})
+    ours = {"screens.main", "screens.help", "widgets.peer_table", "system_commands", "demo"}
+    assert not modules & {f"presence_tui.{name}" for name in ours}
+
+
+_LOGGED_IN = """
+import asyncio, pathlib
+from presence_tui.identity_service.renewing import renewing
+
+async def run():
+    home = pathlib.Path({home!r})
+    async with renewing(home):
+        while not (home / "renewal.failed").exists():  # what it says of a damaged file
+            await asyncio.to_thread(lambda: None)
+
+asyncio.run(asyncio.wait_for(run(), {patience}))
+"""
+
+
+def test_renewal_is_loaded_once_somebody_has_logged_in(
+    loaded: Callable[[str], set[str]], tmp_path: Path
+) -> None:
+    renewal = "presence_tui.identity_service.renewal"
+    argv = ("--home", tmp_path, "--json", "--wait", "0", "--transport", "none")
+    modules = loaded(command(*argv))
+    assert "presence_tui.identity_service.renewing" in modules
+    assert renewal not in modules
+    (tmp_path / "login.json").write_text("{}")
+    assert renewal in loaded(_LOGGED_IN.format(home=str(tmp_path), patience=PATIENCE))
 
 
 def test_json_loads_no_screen_and_no_bluetooth(

@@ -12,6 +12,7 @@ from presence_tui.session import (
     engine,
     look,
     run,
+    say_unused,
     unless_stopped,
     wanted_of,
     wanted_once,
@@ -44,6 +45,7 @@ async def _watch(args: argparse.Namespace, stop: asyncio.Event) -> int:
     wanted = wanted_of(args)
     met = not wanted.conditional
     when_reader_goes(stop.set)
+    say_unused(args)
     async with engine(args) as presence:
 
         async def follow() -> None:

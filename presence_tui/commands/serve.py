@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from presence_tui import output
 from presence_tui.look import look_of
 from presence_tui.output import EXIT_DONE, EXIT_USAGE, CommandError
-from presence_tui.session import engine, run
+from presence_tui.session import engine, run, say_unused
 from presence_tui.settings import home_of
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ async def _serve(
     from presence_tui.control.server import serving
 
     host, port = address
+    say_unused(args)
     async with engine(args) as presence, _private_folder() as folder:
         control = folder / "control"
         wall = make(control)

@@ -7,7 +7,6 @@ tried again, less and less often, and never holds up anything else.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import random
@@ -20,16 +19,14 @@ from presence_core.identity.keyfile import HomeError, atomic_write, load_identit
 from presence_core.identity.token import LEEWAY, Token, TokenError, parse_token
 from presence_core.identity.verify import Taken
 from presence_tui.identity_service.login_file import HowToLogin, load_login
+from presence_tui.identity_service.renewing import POLL_SECONDS
 from presence_tui.identity_service.trusted import GENUINE, learn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
     from pathlib import Path
 
     from presence_tui.identity_service.client import ServiceClient
-
-POLL_SECONDS = 10.0
-"""How often the files of the home are looked at: somebody may have logged in."""
 
 LIFE = 2 / 3
 """A token is renewed when so much of its life is over …"""
@@ -56,17 +53,6 @@ class _Found:
     how: HowToLogin | None = None
     raw: bytes | None = None
     token: Token | None = None
-
-
-@contextlib.asynccontextmanager
-async def renewing(home: Path) -> AsyncIterator[None]:
-    """Renew the token of a home for as long as this lasts."""
-    task = asyncio.create_task(Renewal(home).run(), name="identity renewal")
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 class Renewal:

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 
 from presence_core.model import MetadataState
+from presence_tui.screens.panes import BELOW, PANES
 from presence_tui.screens.table_commands import TableCommands
 from presence_tui.screens.trust import decide
 from presence_tui.viewmodel.alarms import Alarms
@@ -42,20 +43,6 @@ if TYPE_CHECKING:
     from presence_tui.source import PresenceSource
     from presence_tui.viewmodel.timeline import Topic
     from presence_tui.viewmodel.trust import Decision
-
-PANES = (
-    ("peers", "Peers"),
-    ("identity", "Identity"),
-    ("key", "Key"),
-    ("local", "This device"),
-    ("conditions", "Conditions"),
-    ("links", "Links"),
-    ("graph", "Graph"),
-    ("timeline", "Timeline"),
-)
-BELOW = ("graph", "timeline")
-"""Panes that take the place of the side, under the table, where there is no room for all."""
-
 
 _ALARM_SECONDS = 0.5
 

@@ -1,4 +1,4 @@
-"""The dashboard as a process in a terminal: how it ends."""
+"""The dashboard as a process in a terminal: how it begins, and how it ends."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 
 from presence_tui.output import EXIT_CANNOT
 from tests.cli.command import COMMAND, NOWHERE, environment
-from tests.support import PATIENCE
+from tests.support import PATIENCE, loopback_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,23 +107,42 @@ class Terminal:
         os.close(self.terminal)
 
 
-def dashboard(home: Path) -> Terminal:
-    return Terminal(*COMMAND, "--home", str(home), "--name", "field-laptop", *NOWHERE)
+def dashboard(home: Path, *more: str) -> Terminal:
+    return Terminal(*COMMAND, "--home", str(home), "--name", "field-laptop", *(more or NOWHERE))
 
 
-def test_q_ends_it(tmp_path: Path) -> None:
-    with dashboard(tmp_path) as terminal:
-        terminal.read_until(b"field-laptop")
+OPENING, OPEN = "joining the mesh", "Search"
+"""Words that only the opening screen has, and only the main screen."""
+
+
+def test_a_first_frame_comes_before_the_mesh(tmp_path: Path) -> None:
+    with dashboard(tmp_path, "--mesh", "convoy", *NOWHERE) as terminal:
+        terminal.read_until_seen(OPENING)
+        terminal.read_until_seen("mesh\u00a0convoy")
+        terminal.read_until_seen("field-laptop")
+        terminal.read_until_seen(OPEN)
+        terminal.press("2")
+        terminal.read_until_seen("How it was checked")
         terminal.press("q")
+        assert terminal.finish()[0] == 0
+
+
+@pytest.mark.parametrize("key", ["q", "\x11"])
+@pytest.mark.parametrize("seen", [OPENING, OPEN])
+def test_q_ends_it(tmp_path: Path, seen: str, key: str) -> None:
+    with dashboard(tmp_path) as terminal:
+        terminal.read_until_seen(seen)
+        terminal.press(key)
         code, after = terminal.finish()
         assert code == 0
         assert "Traceback" not in after
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_in_order(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize("seen", [OPENING, OPEN])
+def test_a_signal_ends_it_in_order(tmp_path: Path, seen: str, number: int) -> None:
     with dashboard(tmp_path) as terminal:
-        terminal.read_until(b"field-laptop")
+        terminal.read_until_seen(seen)
         terminal.process.send_signal(number)
         code, after = terminal.finish()
         assert code == 0
@@ -162,3 +182,26 @@ def test_what_keeps_it_from_running_is_said_on_a_plain_screen(tmp_path: Path) ->
         terminal.read_until(b"known: interfaces")
         assert terminal.process.wait(PATIENCE) == EXIT_CANNOT
     assert ENTER not in terminal.written
+
+
+def test_what_keeps_the_mesh_from_opening_is_said_after_the_screen(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        lan = ("--transport", "lan", "--interface", loopback_name(), "--listen", address)
+        with dashboard(tmp_path, *lan) as terminal:
+            terminal.read_until_seen(OPENING)
+            code, after = terminal.finish()
+    assert code == EXIT_CANNOT
+    (line,) = [text for text in after.splitlines() if "presence-tui:" in text]
+    assert address.partition(":")[2] in line
+    assert "internal error" not in line
+    assert "Traceback" not in after
+    assert not (tmp_path / "presence-tui.log").exists()
+
+
+def test_keys_that_there_are_not_are_said_too(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[dashboard.keys]\n"app.qiut" = "x"')
+    with dashboard(tmp_path) as terminal:
+        code, after = terminal.finish()
+    assert code == EXIT_CANNOT
+    assert "did you mean 'app.quit'" in after

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from presence_tui.app import PresenceApp, rooms
+from presence_tui.app import PresenceApp
 from presence_tui.look import Look, check_keys, look_of
 from presence_tui.output import EXIT_CANNOT, EXIT_USAGE, CommandError
+from presence_tui.rooms import rooms
 from tests import canned
 
 

@@ -29,9 +29,9 @@ from presence_tui.identity_service.renewal import (
     LIFE,
     LONGEST_PAUSE,
     LOOK_SECONDS,
-    POLL_SECONDS,
     Renewal,
 )
+from presence_tui.identity_service.renewing import POLL_SECONDS
 from presence_tui.identity_service.server import IdentityService, ServiceConfig
 from presence_tui.identity_service.sign_in import connect, sign_in
 from presence_tui.identity_service.state import State

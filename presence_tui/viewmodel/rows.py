@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -180,13 +180,22 @@ class Rows:
         """Show other rows, or in another order."""
         if query == self.query:
             return
-        self.query = query
+        before, self.query = self.query, query
         self._follow(query)
         self._search = understand(query.search)
         self._narrows = query.narrows
-        for row in self._by_key.values():
-            self._place(row)
+        if query == replace(before, search=query.search, show=query.show):
+            for row in self._rows:  # in the order they were in
+                row.fits = not self._narrows or self._lets_through(row)
+        else:
+            for row in self._rows:
+                self._place(row)
         self.stale = True
+
+    def prepare(self, most: int) -> bool:
+        """Make the texts for a search of at most so many peers; whether there may be more."""
+        without = islice((row for row in self._rows if row.text is None), most)
+        return sum(bool(self._text(row)) for row in without) == most
 
     def _follow(self, query: Query) -> None:
         group = ((query.group, False),) if query.group else ()

@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-YOUNG = 20_000
-"""Objects made between two looks at the young ones, which take a millisecond or two."""
+YOUNG = 2_000
+"""Objects made between two looks at the young ones, which take a millisecond or two.
+
+Ten times as many would cost less in all, but a look would take as long as a frame.
+"""
+
+_OLDER = 2
+"""Looks at the young ones between two at those that stayed: some milliseconds."""
 
 FEW_PEERS = 1_000
 """With so many a look at everything takes no longer than a frame."""
@@ -32,7 +38,7 @@ async def collect_seldom(peers: Callable[[], int]) -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, 5, 1_000_000)
+    gc.set_threshold(YOUNG, _OLDER, 1_000_000)
     waited = 0.0
     while True:
         await asyncio.sleep(FEW_SECONDS)

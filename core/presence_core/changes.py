@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from presence_core.differing import differing
 from presence_core.model import (
     EMPTY,
     Change,
@@ -49,30 +50,27 @@ def changes_between(before: PresenceGraph | None, after: PresenceGraph) -> tuple
 
 
 def _peers(before: PresenceGraph | None, after: PresenceGraph) -> Iterator[_Found]:
-    changed, known = _changed(_all_peers(before), _all_peers(after))
-    for old, peer in changed:
+    pairs, gone = differing(_all_peers(before), _all_peers(after))
+    for old, peer in pairs:
+        if old is not None and _tells_the_same(old, peer):
+            continue
         if peer is not after.local_peer:
             yield from _arrival(old, peer)
         yield from _facts(old, peer)
-    for peer in known.values():  # forgotten: its record has expired
+    for peer in gone:  # forgotten: its record has expired
         if peer.presence.state is PresenceState.ONLINE:
             yield ChangeKind.PEER_LOST, peer.peer_key, _whereabouts(peer), None
 
 
-def _changed(
-    before: tuple[Peer, ...], after: tuple[Peer, ...]
-) -> tuple[list[tuple[Peer | None, Peer]], dict[str, Peer]]:
-    """Return the peers that are other objects, with what they were, and those that are gone.
-
-    Mostly the same peers are in both graphs, in the same order: then no key is looked up.
-    """
-    if len(before) == len(after):
-        pairs = [(old, new) for old, new in zip(before, after, strict=True) if old is not new]
-        if all(old.peer_key == new.peer_key for old, new in pairs):
-            return list(pairs), {}
-    known = {peer.peer_key: peer for peer in before}
-    found = [(known.pop(peer.peer_key, None), peer) for peer in after]
-    return [(old, new) for old, new in found if old is not new], known
+def _tells_the_same(old: Peer, peer: Peer) -> bool:
+    """Whether only what is no news here differs, as of most peers: a measurement, or its links."""
+    return (
+        old.presence is peer.presence
+        and old.peer_metadata is peer.peer_metadata
+        and old.identity is peer.identity
+        and old.trust is peer.trust
+        and old.key_warning is peer.key_warning
+    )
 
 
 def _all_peers(graph: PresenceGraph | None) -> tuple[Peer, ...]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
+from textual.widgets import Input, TextArea
 
 from presence_core.model import MetadataState
 from presence_tui.screens.panes import BELOW, PANES
 from presence_tui.screens.table_commands import TableCommands
 from presence_tui.screens.trust import decide
 from presence_tui.viewmodel.alarms import Alarms
+from presence_tui.viewmodel.pace import Pace
 from presence_tui.viewmodel.rows import Show
 from presence_tui.viewmodel.table import asked_words
 from presence_tui.viewmodel.timeline import Only
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
     from textual.notifications import SeverityLevel
+    from textual.timer import Timer
     from textual.widget import Widget
 
     from presence_core.model import Peer, PresenceGraph
@@ -76,6 +80,9 @@ class MainScreen(TableCommands):
         self._active = "peers"
         self._side = "identity"
         self._below: str | None = None
+        self._newest = self._graph
+        self._pace = Pace()
+        self._soon: Timer | None = None
         self._alarms = Alarms()
         self._toasts = toasts
         self._zoomed = False
@@ -135,10 +142,32 @@ class MainScreen(TableCommands):
     # -- data comes down
 
     def show(self, graph: PresenceGraph) -> None:
-        """Show a newer graph everywhere."""
-        self._graph = graph
+        """Show a newer graph everywhere: now, or the newest of many peers when there is time."""
+        self._newest = graph
         if not self._ready:
-            return  # on_mount shows it
+            self._graph = graph  # on_mount shows it
+        elif self._soon is None:
+            self._take_when_due()
+
+    def _take_when_due(self) -> None:
+        wait = self._pace.wait(len(self._newest.remote_peers), time.monotonic())
+        self._soon = self.set_timer(wait, self._take_when_due) if wait else None
+        if not wait:
+            began = time.monotonic()
+            self._take(self._newest)
+            self._pace.taken(began, time.monotonic())
+
+    def on_key(self) -> None:
+        """Let graphs wait until the answer to a key is painted."""
+        self._pace.key(time.monotonic())
+
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    def _typed(self) -> None:
+        self.on_key()  # the key itself went no further
+
+    def _take(self, graph: PresenceGraph) -> None:
+        self._graph = graph
         table = self.table
         table.show(graph)
         tally = table.tally

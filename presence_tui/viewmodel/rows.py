@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import compress, groupby
-from operator import attrgetter, is_not
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from presence_core.differing import differing
 from presence_core.model import Peer, PresenceState
 from presence_tui.viewmodel.names import shown_name
 from presence_tui.viewmodel.orders import Down, group_words, source_of, value_of
@@ -158,47 +159,43 @@ class Rows:
     def take(self, peers: Sequence[Peer], now: datetime) -> None:
         """Take the remote peers of a newer graph, sorted by key as graphs have them."""
         before, self._peers = self._peers, peers
-        if len(before) == len(peers) and self._take_changed(before, peers, now):
-            return
-        gone = self._by_key
-        self._by_key = {}
-        for peer in peers:
-            known = gone.pop(peer.peer_key, None)
-            if known is None:
-                known = Row(peer, now)
-                self.tallies.add(peer)
-                self._place(known)
-                self.stale = True
-            elif known.peer is not peer:
-                self._change(known, peer, now)
-            self._by_key[peer.peer_key] = known
-        self._rows = list(self._by_key.values())
-        for row in gone.values():
-            row.alive = False
-            self.tallies.remove(row.peer)
+        pairs, gone = differing(before, peers)
+        others = bool(gone)
+        for old, peer in pairs:
+            if old is not None:
+                self._change(self._by_key[peer.peer_key], peer, now)
+                continue
+            row = self._by_key[peer.peer_key] = Row(peer, now)
+            self.tallies.add(peer)
+            self._place(row)
+            others = True
+        for peer in gone:
+            self._by_key.pop(peer.peer_key).alive = False
+            self.tallies.remove(peer)
+        if others:
+            self._rows = [self._by_key[peer.peer_key] for peer in peers]
             self.stale = True
-
-    def _take_changed(self, before: Sequence[Peer], peers: Sequence[Peer], now: datetime) -> bool:
-        """Take the peers that are other objects; False when one is another peer altogether."""
-        rows = self._rows
-        for at in compress(range(len(peers)), map(is_not, before, peers)):
-            row, peer = rows[at], peers[at]
-            if row.peer.peer_key != peer.peer_key:
-                return False
-            self._change(row, peer, now)
-        return True
 
     def ask(self, query: Query) -> None:
         """Show other rows, or in another order."""
         if query == self.query:
             return
-        self.query = query
+        before, self.query = self.query, query
         self._follow(query)
         self._search = understand(query.search)
         self._narrows = query.narrows
-        for row in self._by_key.values():
-            self._place(row)
+        if query == replace(before, search=query.search, show=query.show):
+            for row in self._rows:  # in the order they were in
+                row.fits = not self._narrows or self._lets_through(row)
+        else:
+            for row in self._rows:
+                self._place(row)
         self.stale = True
+
+    def prepare(self, most: int) -> bool:
+        """Make the texts for a search of at most so many peers; whether there may be more."""
+        without = islice((row for row in self._rows if row.text is None), most)
+        return sum(bool(self._text(row)) for row in without) == most
 
     def _follow(self, query: Query) -> None:
         group = ((query.group, False),) if query.group else ()
@@ -290,7 +287,10 @@ class Rows:
                 self.stale = True
 
     def _moves(self, old: Peer, peer: Peer) -> bool:
-        return any(source(old) is not source(peer) for source in self._sources)
+        for source in self._sources:  # noqa: SIM110  any() of a generator takes twice as long
+            if source(old) is not source(peer):
+                return True
+        return False
 
     def _place(self, row: Row) -> None:
         """Work out where a row belongs."""

@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from presence_core.changes import changes_between
+from presence_core.differing import differing
 from presence_core.model import Change, ChangeKind, ViewState
 from presence_tui.viewmodel.names import Names, peer_name
 
@@ -156,7 +157,7 @@ class Timeline:
         changes = changes_between(before, graph)
         if filling:
             changes = tuple(c for c in changes if _told_while_filling(c.kind))
-        events = self._named(_newest(changes), before, graph)
+        events = self._named(_newest(changes), before, graph) if changes else []
         for event in events:
             self._rings[event.topic].append(event)
         if events and self._paused_at is None:
@@ -188,11 +189,13 @@ class Timeline:
     ) -> list[Event]:
         now, then = Names(graph), Names(before)
         own = graph.local_peer.peer_key
+        pairs, _ = differing(before.remote_peers, graph.remote_peers)
+        changed = {peer.peer_key: peer for _, peer in pairs}  # whom nearly all changes are about
 
         def name(peer_key: str | None) -> str:
             if peer_key is None or peer_key == own:
                 return "this device"
-            peer = now.peer(peer_key) or then.peer(peer_key)
+            peer = changed.get(peer_key) or now.peer(peer_key) or then.peer(peer_key)
             return then.name(peer_key) if peer is None else peer_name(peer)
 
         events = []

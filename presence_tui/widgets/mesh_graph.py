@@ -108,6 +108,7 @@ only the neighbours.
         self._wait: Timer | None = None
         self._wait_seconds = 0.0
         self._styles: dict[tuple[Ink, bool, bool], Style] = {}
+        self._base: Style | None = None
 
     # -- what it is told
 
@@ -238,6 +239,7 @@ only the neighbours.
     def notify_style_update(self) -> None:
         """Forget what was drawn in other colours."""
         super().notify_style_update()
+        self._base = None
         self._styles.clear()
         self._strips = []
 
@@ -261,7 +263,8 @@ only the neighbours.
             self._strips = [
                 Strip([Segment(piece.text, self._style(piece)) for piece in row]) for row in rows
             ]
-        width, base = self.size.width, self.rich_style
+        width = self.size.width
+        base = self._base = self._base or self.rich_style  # which asks every ancestor
         if y >= len(self._strips):
             return Strip.blank(width, base)
         return self._strips[y].adjust_cell_length(width, base)

@@ -141,6 +141,10 @@ order is held.
         self.refresh()
         self.post_message(self.Arranged())
 
+    def prepare(self, most: int) -> bool:
+        """Make ready for a search among at most so many peers; whether there may be more."""
+        return self._rows.prepare(most)
+
     def show_columns(self, chosen: tuple[Chosen, ...]) -> None:
         """Show these columns; none: those that there is room for."""
         self._columns = chosen

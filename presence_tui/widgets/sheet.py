@@ -57,6 +57,7 @@ class Sheet(ScrollView, can_focus=False):
         self._page = page
         self._rows: list[Row] = []
         self._rows_width = -1
+        self._base: Style | None = None
 
     @property
     def page(self) -> Page:
@@ -100,11 +101,16 @@ class Sheet(ScrollView, can_focus=False):
         self._lay_out(self.text_width)
         self.virtual_size = Size(self.text_width, len(self._rows))
 
+    def notify_style_update(self) -> None:
+        """Forget the style of other colours."""
+        super().notify_style_update()
+        self._base = None
+
     def render_line(self, y: int) -> Strip:
         """Return one row on the screen."""
         number = y + self.scroll_offset.y
         width = self.text_width
-        base = self.rich_style
+        base = self._base = self._base or self.rich_style  # which asks every ancestor
         if number >= len(self._rows):
             return Strip.blank(self.size.width, base)
         segments = [

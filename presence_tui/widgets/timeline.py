@@ -100,6 +100,7 @@ What has changed since this screen was opened, newest first. `f` shows one topic
         self._selected: Peer | None = None
         self._chosen: int | None = None  # the number of an event; None: always the newest
         self._styles: dict[str, Style] = {}
+        self._base: Style | None = None
 
     # -- what it is told
 
@@ -249,6 +250,7 @@ What has changed since this screen was opened, newest first. `f` shows one topic
     def notify_style_update(self) -> None:
         """Forget the styles of other colours."""
         super().notify_style_update()
+        self._base = None
         self._styles.clear()
 
     def render_line(self, y: int) -> Strip:
@@ -277,7 +279,8 @@ What has changed since this screen was opened, newest first. `f` shows one topic
         mark = "▌" if under else " "
         segments = [Segment(mark, self._style("heading"))]
         segments += [Segment(span.text, self._style(str(span.tone))) for span in row]
-        style = self.rich_style + self._style(under) if under else self.rich_style
+        base = self._base = self._base or self.rich_style  # which asks every ancestor
+        style = base + self._style(under) if under else base
         return Strip(segments).adjust_cell_length(self.size.width).apply_style(style)
 
     def _style(self, name: str) -> Style:

@@ -28,7 +28,8 @@ from presence_core.model import (
 )
 from presence_tui.app import PresenceApp
 from presence_tui.screens.help import HelpScreen
-from presence_tui.screens.main import PANES, MainScreen
+from presence_tui.screens.main import MainScreen
+from presence_tui.screens.panes import PANES
 from presence_tui.themes import THEMES
 from presence_tui.viewmodel.help import KEYS
 from presence_tui.viewmodel.orders import SORTS

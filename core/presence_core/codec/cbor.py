@@ -286,15 +286,21 @@ def _plain_items() -> re.Pattern[bytes]:
         rb"|\xf9[\x00-\x7b\x80-\xfb]."
         rb"|\xfa(?![\x7f\xff][\x80-\xff])(?!..[\x00\x20\x40\x60\x80\xa0\xc0\xe0]\0).{4}"
         rb"|\xfb(?![\x7f\xff][\xf0-\xff])(?!.{4}[\x00\x20\x40\x60\x80\xa0\xc0\xe0]\0{3}).{8}"
-        rb")*+",
+        # Not possessive: Python 3.11.2 then takes what the look-aheads forbid. A bound, as each
+        # repetition costs memory.
+        rb"){1,4096}",
         re.DOTALL,
     )
 
 
 def _plain(data: bytes, max_depth: int) -> Any:
     """Decode one item of the plain form; ``_NOT_PLAIN``: it is another, or something is wrong."""
-    if not _plain_items().fullmatch(data):
-        return _NOT_PLAIN
+    items, at = _plain_items(), 0
+    while at < len(data):
+        found = items.match(data, at)
+        if found is None:
+            return _NOT_PLAIN
+        at = found.end()
     try:
         # cbor2 does not say where an item ends; `undefined`, which is not plain, shows that it
         # ends where the data does.

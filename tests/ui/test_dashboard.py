@@ -108,6 +108,17 @@ class Dashboard:
     async def until(self, condition: Any) -> None:
         await until(self.pilot, condition)
 
+    async def picture_at_rest(self) -> str:
+        """Return what the screen looks like when it has stopped changing."""
+        pictures = [""]
+
+        def rests() -> bool:
+            pictures.append(self.app.export_screenshot())
+            return len(pictures) > 10 and len({*pictures[-10:]}) == 1
+
+        await self.until(rests)
+        return pictures[-1]
+
     async def publish(self, graph: PresenceGraph) -> None:
         self.source.publish(graph)
         await self.until(lambda: self.screen._graph is graph)
@@ -674,7 +685,7 @@ async def test_commands_are_found_by_typing() -> None:
 
 async def test_all_themes_draw_everything_anew() -> None:
     async with dashboard(canned.many()) as one:
-        dark = one.app.export_screenshot()
+        dark = await one.picture_at_rest()
         await one.press("t")
         await one.until(lambda: one.app.export_screenshot() != dark)
         await one.press(*["t"] * (len(THEMES) - 1))

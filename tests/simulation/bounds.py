@@ -12,10 +12,11 @@ from tests.simulation.hostile import HostileDevice
 from tests.simulation.peer import Peer
 from tests.simulation.world import World
 
-MESSAGES_A_SECOND = 6
+MESSAGES_A_SECOND = 8
 BYTES_A_SECOND = 6_000
 """What each hostile member can make a correct peer send on one link, in the mean over a quiet
-minute in which nobody else says anything. (To pass on its record once a second is 1 and 500.)"""
+minute in which nobody else says anything. (To pass on its record once a second is 1 and 500, or 3
+and 600 where it is offered, asked for and sent.)"""
 
 
 class Bounds:

@@ -6,6 +6,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 	&& { echo $$python; break; }; done)
 ARGS ?=
 JUNIT ?=
+WORKERS ?= auto
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,7 +31,7 @@ APART := tests/discovery tests/network
 
 test: $(VENV)/.dev  ## all tests; those of networks run when root, otherwise they say why not
 ifeq ($(ARGS),)
-	$(BIN)/python -m pytest -n auto $(APART:%=--ignore=%) $(if $(JUNIT),--junitxml=$(JUNIT)-all.xml)
+	$(BIN)/python -m pytest -n $(WORKERS) $(APART:%=--ignore=%) $(if $(JUNIT),--junitxml=$(JUNIT)-all.xml)
 	$(BIN)/python -m pytest $(APART) $(if $(JUNIT),--junitxml=$(JUNIT)-apart.xml)
 else
 	$(BIN)/python -m pytest $(ARGS)

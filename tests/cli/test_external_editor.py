@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.test_dashboard import ENTER, LEAVE, dashboard
+from tests.cli.test_dashboard import ENTER, LEAVE, OPEN, dashboard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def test_the_edited_text_comes_back_and_can_be_undone(
     work = 'file.write_text(\'{"berth": "from-outside"}\\n\')'
     note = editor(tmp_path, monkeypatch, work)
     with dashboard(tmp_path / "home") as terminal:
-        terminal.read_until(b"field-laptop")
+        terminal.read_until_seen(OPEN)
         terminal.press("4")
         terminal.read_until_seen("others see")
         terminal.press("\x1bOS")
@@ -61,7 +61,7 @@ def test_an_editor_that_fails_changes_nothing_and_keeps_its_text(
 ) -> None:
     note = editor(tmp_path, monkeypatch, "file.write_text('lost?'); sys.exit(3)")
     with dashboard(tmp_path / "home") as terminal:
-        terminal.read_until(b"field-laptop")
+        terminal.read_until_seen(OPEN)
         terminal.press("4")
         terminal.read_until_seen("others see")
         terminal.press("\x1bOS")
@@ -82,7 +82,7 @@ def test_without_an_editor_it_says_so(
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", value)
     with dashboard(tmp_path / "home") as terminal:
-        terminal.read_until(b"field-laptop")
+        terminal.read_until_seen(OPEN)
         terminal.press("4")
         terminal.read_until_seen("others see")
         terminal.press("\x1bOS")

@@ -85,7 +85,7 @@ bench-heal: $(VENV)/.dev $(PEERS)  ## cuts, silence and loss in a mesh of 30, be
 bench-idle: $(VENV)/.dev $(PEERS)  ## traffic and memory of a mesh of 30, beside others; needs root
 	$(BIN)/python benchmarks/idle.py $(ARGS)
 
-bench-short: $(VENV)/.dev $(PEERS)  ## the quick form of all benchmarks
+bench-short: $(VENV)/.dev  ## the quick form of all benchmarks, beside what is installed already
 	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/first_frame.py --short
 	$(BIN)/python benchmarks/table_bench.py --short

@@ -182,9 +182,8 @@ def _offer_trust(folder: IssuerFolder, key_set: KeySet, *, asked: bool) -> None:
         if not sys.stdin.isatty():
             output.say(f"{name} is not trusted here yet (keys {keys}): say --trust-issuer")
             return
-        sys.stderr.write(f"{safe_text(name)}, keys {keys}\nbelieve what this issuer signs? [y/N] ")
-        sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        sys.stderr.write(f"{safe_text(name)}, keys {keys}\n")
+        if not output.confirm("believe what this issuer signs?"):
             return
     try:
         Issuers().trust(key_set)

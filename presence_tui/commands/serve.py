@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import shutil
 import tempfile
 from functools import partial
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from presence_tui import output
 from presence_tui.look import look_of
+from presence_tui.loopback import is_loopback
 from presence_tui.output import EXIT_DONE, EXIT_USAGE, CommandError
 from presence_tui.session import engine, run, say_unused
 from presence_tui.settings import home_of
@@ -56,7 +56,7 @@ def _address(args: argparse.Namespace) -> tuple[str, int]:
         host, port = parse_address(args.http)
     except ValueError as error:
         raise CommandError(f"--http: {error}", EXIT_USAGE) from None
-    if _is_loopback(host):
+    if is_loopback(host):
         return host, port
     if args.control:
         raise CommandError(
@@ -71,13 +71,6 @@ def _address(args: argparse.Namespace) -> tuple[str, int]:
             EXIT_USAGE,
         )
     return host, port
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 async def _serve(

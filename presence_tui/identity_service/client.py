@@ -7,7 +7,6 @@ signed by its own keys and made for our peer key. Each failure is one line, with
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import os
 import ssl
@@ -32,6 +31,7 @@ from presence_core.identity.keys import peer_key_text
 from presence_core.identity.token import LEEWAY, MAX_TOKEN
 from presence_core.identity.verify import Issuers
 from presence_core.model import IdentityStatus
+from presence_tui.identity_service.outbound import careful_session
 from presence_tui.identity_service.wire import (
     MAX_ANSWER,
     RENEWAL,
@@ -41,6 +41,7 @@ from presence_tui.identity_service.wire import (
     text_field,
     to_bytes,
 )
+from presence_tui.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,12 +108,8 @@ class ServiceClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls if self._tls is not None else True),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-        )
+        tls = self._tls if self._tls is not None else True
+        self._session = careful_session(aiohttp.TCPConnector(ssl=tls))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -324,21 +321,12 @@ def _base_url(service: str, *, insecure: bool) -> URL:
         url = URL()
     if url.scheme not in ("http", "https") or not url.host or url.user or url.query_string:
         raise ServiceError(f"{safe_text(service, limit=80)!r} is not https://HOST[:PORT]")
-    if url.scheme == "http" and not insecure and not _is_loopback(url.host):
+    if url.scheme == "http" and not insecure and not is_loopback(url.host):
         raise ServiceError(
             f"{safe_text(service, limit=80)} is not encrypted, and what is sent to it could be "
             "read on the way; use https://, or say --insecure-without-tls"
         )
     return url
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _span(seconds: float) -> str:

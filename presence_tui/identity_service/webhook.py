@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import aiohttp
 
 from presence_core.codec.metadata import MetadataError, encode_metadata
+from presence_tui.identity_service.outbound import careful_session
 from presence_tui.identity_service.providers import MAX_SUBJECT, Approved, RefusedError
 from presence_tui.identity_service.wire import MAX_BODY, WireError, json_object, text_field
 
@@ -70,12 +71,7 @@ class WebhookProvider:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=MAX_CALLS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-        )
+        self._session = careful_session(aiohttp.TCPConnector(limit=MAX_CALLS))
         return self
 
     async def __aexit__(self, *_: object) -> None:

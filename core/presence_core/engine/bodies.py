@@ -98,6 +98,14 @@ class NodeBodies:
         for kind in self._kinds:
             kind.follow(record, link)
 
+    def ask_metadata(self, key: bytes, links: Iterable[int]) -> bool:
+        """Fetch a peer's metadata from these links, however large; False: it is done already."""
+        new, record = self.metadata.ask(key), self._newest(key)
+        if new and record is not None:
+            for link in links:
+                self.metadata.follow(record, link)
+        return new
+
     def follow_from(self, record: Record, links: Collection[int]) -> None:
         """The same for what is not here yet, which any of these links may have."""
         for kind in self._kinds:

@@ -281,8 +281,8 @@ class Engine:
 
     def fetch_metadata(self, peer_key: bytes) -> None:
         """Fetch the metadata of a peer, however large it is."""
-        self._node.ask_metadata(peer_key)
-        self._pump()
+        if self._node.ask_metadata(peer_key):  # the screen asks again with every graph
+            self._pump()
 
     def _publish_token(self, raw: bytes | None) -> None:
         self._node.set_token(raw, self._clock.now())

@@ -264,12 +264,9 @@ class Node:
             self._own.change(now)
             self.tick(now)
 
-    def ask_metadata(self, key: bytes) -> None:
-        """Fetch the metadata of a peer even if it is large and only slow links lead there."""
-        record = self._newest(key)
-        if self.metadata.ask(key) and record is not None:
-            for link in self.links:
-                self.metadata.follow(record, link)
+    def ask_metadata(self, key: bytes) -> bool:
+        """Fetch a peer's metadata even if it is large and far; False: it is done so already."""
+        return self._bodies.ask_metadata(key, self.links)
 
     def _is_slow(self, link: int) -> bool:
         known = self.links.get(link)

@@ -21,7 +21,7 @@ from presence_core.codec.base64url import Base64Error
 from presence_core.codec.cbor import CborError
 from presence_core.codec.cose import CoseError
 from presence_core.codec.text import safe_text
-from presence_core.identity.keys import KeyFormatError, check_peer_key
+from presence_core.identity.keys import KeyFormatError, SigningKey, check_peer_key
 from presence_core.identity.mesh import PROTO
 
 if TYPE_CHECKING:
@@ -104,38 +104,19 @@ class PublicKey:
         return True
 
 
-class IssuerKey:
-    """A private key of an issuer. It signs; it does not show itself."""
+class IssuerKey(SigningKey):
+    """A private key of an issuer."""
 
-    __slots__ = ("_private", "kid", "public")
+    __slots__ = ("kid",)
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
-        self._private = private
-        self.public = private.public_key().public_bytes_raw()
+        super().__init__(private)
         self.kid = key_id(self.public)
-
-    @classmethod
-    def generate(cls) -> Self:
-        """Make a new one."""
-        return cls(Ed25519PrivateKey.generate())
-
-    @classmethod
-    def from_private_bytes(cls, data: bytes) -> Self:
-        """Take the 32 bytes of a private key. Raises ValueError for another length."""
-        return cls(Ed25519PrivateKey.from_private_bytes(data))
-
-    def private_bytes(self) -> bytes:
-        """Return the 32 secret bytes, for where the issuer keeps them only."""
-        return self._private.private_bytes_raw()
 
     @property
     def public_key(self) -> PublicKey:
         """The public half, as it stands in a key set."""
         return PublicKey(self.kid, self.public)
-
-    def sign(self, data: bytes) -> bytes:
-        """Return the signature over the data, 64 bytes."""
-        return self._private.sign(data)
 
     def __repr__(self) -> str:
         return f"<IssuerKey {self.kid.hex()}>"

@@ -110,14 +110,14 @@ def verify(key: bytes, signature: bytes, data: bytes) -> bool:
     return True
 
 
-class Identity:
-    """A private peer key. It signs; it does not show itself."""
+class SigningKey:
+    """A private key. It signs; it does not show itself."""
 
-    __slots__ = ("_private", "peer_key")
+    __slots__ = ("_private", "public")
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
         self._private = private
-        self.peer_key = private.public_key().public_bytes_raw()
+        self.public = private.public_key().public_bytes_raw()
 
     @classmethod
     def generate(cls) -> Self:
@@ -130,12 +130,22 @@ class Identity:
         return cls(Ed25519PrivateKey.from_private_bytes(data))
 
     def private_bytes(self) -> bytes:
-        """Return the 32 secret bytes, for the key file only."""
+        """Return the 32 secret bytes, for where the key is kept only."""
         return self._private.private_bytes_raw()
 
     def sign(self, data: bytes) -> bytes:
         """Return the signature over the data, 64 bytes."""
         return self._private.sign(data)
+
+
+class Identity(SigningKey):
+    """The private key of a peer."""
+
+    __slots__ = ("peer_key",)
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        super().__init__(private)
+        self.peer_key = self.public
 
     def __repr__(self) -> str:
         return f"<Identity {peer_key_text(self.peer_key)}>"

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presence_core.gossip.record import Edge
-from presence_core.gossip.topology import EdgeKey, EdgeState, Topology, Way, edge_key
+from presence_core.gossip.topology import (
+    FEW_PAIRS,
+    EdgeKey,
+    EdgeState,
+    Topology,
+    Way,
+    edge_key,
+)
 
 LAN, BLUETOOTH = 1, 2
 
@@ -426,11 +433,18 @@ def do(step: Step, plain: Plain, topology: Topology) -> None:
             )
 
 
+@pytest.mark.parametrize("few", [0, FEW_PAIRS], ids=["anew", "followed up"])
 @settings(max_examples=600, deadline=None)
 @given(MESHES, STEPS)
 def test_it_agrees_with_the_plain_search_whatever_happens(
-    mesh: list[Step], steps: list[Step]
+    few: int, mesh: list[Step], steps: list[Step]
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("presence_core.gossip.topology.FEW_PAIRS", few)
+        agree(mesh, steps)
+
+
+def agree(mesh: list[Step], steps: list[Step]) -> None:
     plain, topology = Plain(), Topology(b"a")
     edges: dict[EdgeKey, EdgeState] = {}
     ways = {b"a": Way(0, ())}
@@ -454,4 +468,4 @@ def test_it_agrees_with_the_plain_search_whatever_happens(
             assert set(topology.edges_of(key)) == {edge for edge in edges if key in edge[:2]}
         for edge in before.keys() | edges.keys():
             assert topology.edge(edge) == edges.get(edge)
-        assert set(topology._states) == set(edges)
+        assert set(topology._edges) == set(edges)

@@ -21,6 +21,10 @@ EdgeKey = tuple[bytes, bytes, int]
 _Pair = tuple[bytes, bytes]
 _FAR = float("inf")
 
+FEW_PAIRS, FEW_SHARE = 64, 8
+"""When more than so many pairs of peers, and more than this part of them, are linked now and were
+not, or were, all ways are worked out anew: that is less work than to follow up each of them."""
+
 
 class Way(NamedTuple):
     """The shortest confirmed way to a peer.
@@ -53,6 +57,20 @@ def edge_key(a: bytes, b: bytes, transport: int) -> EdgeKey:
     return (a, b, transport) if a < b else (b, a, transport)
 
 
+@dataclass(slots=True, eq=False)
+class _Ends:
+    """What is said of an edge, and how it was settled last. Times are Unix seconds."""
+
+    own: int | None = None
+    """Since when it is a live link of ours."""
+    low: int | None = None
+    """Since when the smaller key lists it, by its newest record."""
+    high: int | None = None
+    since: int | None = None
+    """As it was settled; None: nobody stood by it."""
+    confirmed: bool = False
+
+
 class Topology:
     """The edges of a mesh, and the ways over those that are confirmed, seen from ``own``.
 
@@ -66,17 +84,13 @@ class Topology:
         self._own_key = own
         self._own: dict[EdgeKey, int] = {}
         self._listed: dict[bytes, tuple[Edge, ...]] = {}
-        self._low: dict[EdgeKey, int] = {}
-        """Since when the smaller key lists an edge, by its newest record."""
-        self._high: dict[EdgeKey, int] = {}
-        self._states: dict[EdgeKey, EdgeState] = {}
-        """As they were settled last."""
+        self._edges: dict[EdgeKey, _Ends] = {}
         self._of: dict[bytes, dict[EdgeKey, None]] = {}
         self._near: dict[bytes, dict[bytes, int]] = {}
         """How many confirmed edges, over different transports, there are between two peers."""
         self._hops = {own: 0}
         self._ways = {own: Way(0, ())}
-        self._dirty: set[EdgeKey] = set()
+        self._dirty: dict[EdgeKey, _Ends] = {}
 
     # -- what changes
 
@@ -93,70 +107,84 @@ class Topology:
             self._listed[key] = listed
         else:
             del self._listed[key]
-        new = _named(key, listed)
-        old = _named(key, before) if before else {}
-        for edge in old.keys() - new.keys():
-            del (self._low if edge[0] == key else self._high)[edge]
-            self._dirty.add(edge)
-        for edge, since in new.items():
-            if old.get(edge) != since:
-                (self._low if edge[0] == key else self._high)[edge] = since
-                self._dirty.add(edge)
+        old = dict.fromkeys(_named(key, before)) if before else {}
+        for edge, since in _named(key, listed).items():
+            ends = self._ends(edge)
+            if edge[0] == key:
+                if ends.low != since:
+                    ends.low = since
+                    self._dirty[edge] = ends
+            elif ends.high != since:
+                ends.high = since
+                self._dirty[edge] = ends
+            old.pop(edge, None)
+        for edge in old:
+            ends = self._dirty[edge] = self._edges[edge]
+            if edge[0] == key:
+                ends.low = None
+            else:
+                ends.high = None
 
     def own_links(self, links: Mapping[EdgeKey, int]) -> None:
         """Take our own live links as they are now, each with since when (Unix seconds) it is."""
         before, self._own = self._own, dict(links)
         for edge in before.keys() | links.keys():
             if before.get(edge) != links.get(edge):
-                self._dirty.add(edge)
+                ends = self._dirty[edge] = self._ends(edge)
+                ends.own = links.get(edge)
+
+    def _ends(self, edge: EdgeKey) -> _Ends:
+        ends = self._edges.get(edge)
+        if ends is None:
+            ends = self._edges[edge] = _Ends()
+        return ends
 
     def settle(self) -> Settled:
         """Work out what the changes since the last time mean."""
         settled = Settled(set(), set())
         if not self._dirty:
             return settled
-        pairs: dict[_Pair, bool] = {}
-        for edge in self._dirty:
-            self._settle_edge(edge, settled, pairs)
+        turned: set[_Pair] = set()
+        for edge, ends in self._dirty.items():
+            self._settle_edge(edge, ends, settled, turned)
         self._dirty.clear()
-        changed = [pair for pair, was in pairs.items() if was is not self._linked(pair)]
-        if changed:
-            self._settle_ways(changed, settled.peers)
+        if len(turned) > max(FEW_PAIRS, len(self._hops) // FEW_SHARE):
+            self._find_ways(settled.peers)
+        elif turned:
+            self._settle_ways(list(turned), settled.peers)
         return settled
 
-    def _settle_edge(self, edge: EdgeKey, settled: Settled, pairs: dict[_Pair, bool]) -> None:
-        """Bring one edge up to date; note for its ends whether they were linked before."""
-        old, new = self._states.get(edge), self._state(edge)
-        if old == new:
-            return
+    def _settle_edge(
+        self, edge: EdgeKey, ends: _Ends, settled: Settled, turned: set[_Pair]
+    ) -> None:
+        """Bring one edge up to date; note its ends if they are linked now and were not, or were."""
         low, high, _ = edge
+        confirmed = True
+        if ends.own is not None:
+            since: int | None = ends.own
+        elif ends.low is None or ends.high is None:
+            since = ends.high if ends.low is None else ends.low
+            confirmed = False
+        else:
+            since = max(ends.low, ends.high)
+        if since is None:
+            del self._edges[edge]
+        if ends.since == since and ends.confirmed is confirmed:
+            return
         settled.edges.add(edge)
         settled.peers.add(low)
         settled.peers.add(high)
-        if new is None:
-            del self._states[edge]
+        if since is None:
             self._forget(low, edge)
             self._forget(high, edge)
-        else:
-            self._states[edge] = new
-            if old is None:
-                self._of.setdefault(low, {})[edge] = None
-                self._of.setdefault(high, {})[edge] = None
-        was, now = old is not None and old.confirmed, new is not None and new.confirmed
-        if was is not now:
-            pairs.setdefault((low, high), self._linked((low, high)))
-            self._count(low, high, 1 if now else -1)
-            self._count(high, low, 1 if now else -1)
-
-    def _state(self, edge: EdgeKey) -> EdgeState | None:
-        own = self._own.get(edge)
-        if own is not None:
-            return EdgeState(own, confirmed=True)
-        low, high = self._low.get(edge), self._high.get(edge)
-        if low is None or high is None:
-            since = high if low is None else low
-            return None if since is None else EdgeState(since, confirmed=False)
-        return EdgeState(max(low, high), confirmed=True)
+        elif ends.since is None:
+            self._of.setdefault(low, {})[edge] = None
+            self._of.setdefault(high, {})[edge] = None
+        ends.since = since
+        if ends.confirmed is not confirmed:
+            ends.confirmed = confirmed
+            if self._count(low, high, 1 if confirmed else -1):
+                turned ^= {(low, high)}
 
     def _forget(self, key: bytes, edge: EdgeKey) -> None:
         edges = self._of[key]
@@ -164,18 +192,47 @@ class Topology:
         if not edges:
             del self._of[key]
 
+    def _count(self, low: bytes, high: bytes, step: int) -> bool:
+        """Count a confirmed edge more, or less; True: it was the first of its ends, or the last."""
+        number = self._near.setdefault(low, {}).get(high, 0) + step
+        for near, far in ((low, high), (high, low)):
+            others = self._near.setdefault(near, {})
+            if number:
+                others[far] = number
+            else:
+                del others[far]
+                if not others:
+                    del self._near[near]
+        return number == (1 if step > 0 else 0)
+
     def _linked(self, pair: _Pair) -> bool:
         return pair[1] in self._near.get(pair[0], ())
 
-    def _count(self, near: bytes, far: bytes, step: int) -> None:
-        others = self._near.setdefault(near, {})
-        others[far] = others.get(far, 0) + step
-        if not others[far]:
-            del others[far]
-            if not others:
-                del self._near[near]
+    # -- ways: the breadth-first search of the whole mesh, when much has changed
 
-    # -- ways: the breadth-first search of the whole mesh, but only where something has changed
+    def _find_ways(self, changed: set[bytes]) -> None:
+        """Work out all ways anew; add those who have another one, or none any more."""
+        before, self._ways = self._ways, {}
+        hops = self._hops = {self._own_key: 0}
+        edge, hop = [self._own_key], 0
+        while edge:
+            for key in edge:
+                way = Way(hop, self._via(key, hop))
+                old = before.pop(key, None)
+                if way != old:
+                    changed.add(key)
+                self._ways[key] = way if old is None or way != old else old
+            hop += 1
+            further = []
+            for key in edge:
+                for other in self._near.get(key, ()):
+                    if other not in hops:
+                        hops[other] = hop
+                        further.append(other)
+            edge = further
+        changed.update(before)
+
+    # -- ways: the same search, but only where something has changed
 
     def _settle_ways(self, pairs: list[_Pair], changed: set[bytes]) -> None:
         """Follow up links that came or went between two peers; add those with another way."""
@@ -269,8 +326,8 @@ class Topology:
                     heappush(queue, (hop + 1, other))
 
     def _via(self, key: bytes, hop: int) -> tuple[bytes, ...]:
-        if hop == 1:
-            return (key,)
+        if hop <= 1:
+            return (key,) if hop else ()
         hops, ways = self._hops, self._ways
         found: set[tuple[bytes, ...]] = set()
         for other in self._near[key]:
@@ -304,7 +361,10 @@ class Topology:
 
     def edge(self, edge: EdgeKey) -> EdgeState | None:
         """Return how an edge stands; None when neither end lists it."""
-        return self._states.get(edge)
+        ends = self._edges.get(edge)
+        if ends is None or ends.since is None:
+            return None
+        return EdgeState(ends.since, ends.confirmed)
 
     def edges_of(self, key: bytes) -> Iterable[EdgeKey]:
         """Return the edges of a peer, also those that only the other end lists."""

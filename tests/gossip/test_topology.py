@@ -459,6 +459,7 @@ def agree(mesh: list[Step], steps: list[Step]) -> None:
         near, was = plain.adjacency(), ways
         ways = ways_from(b"a", near)
         rerouted = {k for k in was.keys() | ways.keys() if was.get(k) != ways.get(k)}
+        assert settled.rerouted == rerouted
         assert settled.peers == rerouted | {end for edge in changed for end in edge[:2]}
         assert topology.reach() == len(ways) - 1
         for key in [*PEERS, b"nobody"]:

@@ -81,7 +81,8 @@ def _sizes(peer: Peer, known: int) -> Iterator[tuple[str, int, int]]:
     yield "listed peers", len(node.topology._listed), known
     yield "news that waits", len(exchange.spread), known * links
     yield "records that are wanted", len(exchange.pulls), known
-    yield "counts of versions sent", len(exchange.spread._rates), 2 * known * links + 4_096
+    told = sum(len(queue.rates) for queue in exchange.spread._queues.values())
+    yield "counts of versions sent", told, (2 * known + 4_096) * links
     yield "counts of versions taken", len(exchange._versions), 2 * known * links + 4_096
     yield "offenders", len(exchange.strikes.offenders), known
     yield "bodies that are fetched", len(node.bodies._running), 2

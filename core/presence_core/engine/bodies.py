@@ -93,25 +93,17 @@ class NodeBodies:
             if data is not None:
                 self.store.put(data)
 
-    def follow(self, record: Record, link: int) -> None:
-        """Take what a record names, now or when it has been fetched from the link."""
+    def follow(self, record: Record, links: Collection[int]) -> None:
+        """Take what a record names, now or when it has been fetched from one of the links."""
         for kind in self._kinds:
-            kind.follow(record, link)
+            kind.follow(record, links)
 
     def ask_metadata(self, key: bytes, links: Iterable[int]) -> bool:
         """Fetch a peer's metadata from these links, however large; False: it is done already."""
         new, record = self.metadata.ask(key), self._newest(key)
         if new and record is not None:
-            for link in links:
-                self.metadata.follow(record, link)
+            self.metadata.follow(record, links)
         return new
-
-    def follow_from(self, record: Record, links: Collection[int]) -> None:
-        """The same for what is not here yet, which any of these links may have."""
-        for kind in self._kinds:
-            if kind.pending(record):
-                for link in links:
-                    kind.follow(record, link)
 
     def drop(self, key: bytes) -> None:
         """Forget what a peer had that is gone."""
@@ -167,8 +159,7 @@ class NodeBodies:
             key = kind.stuck(worth)
             record = None if key is None else self._newest(key)
             if record is not None:
-                for link in links:
-                    kind.follow(record, link)
+                kind.follow(record, links)
                 return
 
     def _await(self) -> bool:

@@ -47,7 +47,7 @@ SLOW_INLINE_BODIES = 2 * 1024
 MAX_SOURCES = 1
 """Neighbours on the way to a peer that are asked for what it shows, besides who told of it."""
 
-MANY_PULLS, SETTLE_SECONDS = 256, 0.25
+MANY_PULLS, SETTLE_SECONDS = 128, 0.4
 """While so many records are on their way here, who can be reached is worked out less often: with
 each of them most of what was worked out before is over."""
 
@@ -211,7 +211,7 @@ class Node:
         if slow:
             self.bodies.go_easy(link)
         self.exchange.open(link, key, record, hello.root, now, leads=dialled, slow=slow)
-        self._bodies.follow(self._newest(key) or record, link)
+        self._bodies.follow(self._newest(key) or record, (link,))
         self._issuer_gossip.open(link, now)
         self.changed.add(key)
         self._own.gain(now)
@@ -302,11 +302,11 @@ class Node:
         self.changed_edges |= settled.edges
         self.rerouted |= settled.peers
         near: dict[bytes | None, int] = {link.key: link.id for link in self.links.values()}
-        for key in settled.peers:
+        for key in settled.rerouted:
             entry, way = self.table.get(key), self.topology.way(key)
             if entry is not None and way is not None:
                 sources = {entry.source, *way.via[:MAX_SOURCES]} & near.keys()
-                self._bodies.follow_from(entry.record, [near[source] for source in sources])
+                self._bodies.follow(entry.record, [near[source] for source in sources])
 
     def _collect(self, now: float) -> None:
         for item in self.exchange.take_output():
@@ -370,7 +370,7 @@ class Node:
         self._own.metadata, self._own.token = self._bodies.own_metadata, self._bodies.own_token
         record = self._own.sign((Edge(*end, at) for end, at in since.items()), now)
         self.exchange.publish(record, now)
-        self._bodies.follow(record, 0)
+        self._bodies.follow(record, ())
         self.identities.look(self.key)
         self._see(self.key)
         self.changed.add(self.key)
@@ -391,7 +391,7 @@ class Node:
     def record_held(self, record: Record, link: int, now: float) -> None:  # noqa: ARG002
         """Ask the neighbour that has a record for what it names, of peers that can be reached."""
         if self.topology.reachable(record.key) or record.key == self.links[link].key:
-            self._bodies.follow(record, link)
+            self._bodies.follow(record, (link,))
 
     def own_record_heard(self, record: Record, now: float) -> None:
         """Publish above a record of our own key that is newer than ours."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from presence_core.gossip.record import Body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from presence_core.gossip.bodies import BodyStore
     from presence_core.gossip.record import Record
@@ -80,32 +80,29 @@ class PeerBodies:
         """Return the newest body of a peer that has arrived."""
         return self._of.get(key)
 
-    def pending(self, record: Record) -> bool:
-        """Whether the body that a record names is not here yet."""
-        held = self._of.get(record.key)
-        wanted = self._wanted(record)
-        return wanted is not None and (held is None or held.sha256 != wanted.sha256)
-
-    def follow(self, record: Record, link: int) -> None:
+    def follow(self, record: Record, links: Iterable[int]) -> None:
         """Take the body that a record names, now or when it has been fetched.
 
-        ``link`` is where the record came from: there it can be asked for.
+        ``links`` are those of neighbours that have the record: there it can be asked for.
         """
         wanted = self._wanted(record)
         if wanted is None:
             self.drop(record.key)
-        elif not self.pending(record):
+            return
+        held = self._of.get(record.key)
+        if held is not None and held.sha256 == wanted.sha256:
             self._await_nothing(record.key)
-        else:
-            body = self._bodies.get(wanted.sha256)
-            if body is not None and len(body) == wanted.size:
-                self._take(record.key, PeerBody(body, wanted.sha256))
-                self._await_nothing(record.key)
-            else:
-                self._await(wanted.sha256, record.key)
-                little = wanted.size <= self._unasked or record.key in self._asked
-                if little or not self._slow(link):
-                    self._bodies.announce(wanted, link)
+            return
+        body = self._bodies.get(wanted.sha256)
+        if body is not None and len(body) == wanted.size:
+            self._take(record.key, PeerBody(body, wanted.sha256))
+            self._await_nothing(record.key)
+            return
+        self._await(wanted.sha256, record.key)
+        little = wanted.size <= self._unasked or record.key in self._asked
+        for link in links:
+            if little or not self._slow(link):
+                self._bodies.announce(wanted, link)
 
     def ask(self, key: bytes) -> bool:
         """Fetch the body of this peer from now on, however large; False: it is so already."""

@@ -8,8 +8,8 @@ those behind it in the queue a few seconds, not their turn.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from presence_core.gossip.messages import (
     CHUNK_BYTES,
@@ -36,8 +36,7 @@ _MAX_LIES = 256
 """Wrong answers that are remembered of one link; beyond, the oldest may be asked for again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
+class _Claim(NamedTuple):
     """That a neighbour has a body of this size. Whose record lies of the size spoils no other."""
 
     link: int
@@ -48,15 +47,15 @@ class _Claim:
 class _Fetch:
     """A body that is wanted. It always has a claim; the first is the one that is followed."""
 
-    claims: list[_Claim] = field(default_factory=list)
-    data: bytearray = field(default_factory=bytearray)
+    claims: list[_Claim]
+    data: bytes = b""
     asked_at: float | None = None
     """When the chunk that is awaited was asked for; None when nothing is awaited."""
-    silent: set[_Claim] = field(default_factory=set)
+    silent: tuple[_Claim, ...] = ()
 
     def give_up(self) -> _Claim:
         """Let go of the claim that is followed, and of what came by it."""
-        self.data.clear()
+        self.data = b""
         self.asked_at = None
         return self.claims.pop(0)
 
@@ -143,14 +142,16 @@ class BodyStore:
 
     def announce(self, body: Body, link: int) -> None:
         """Say that a body is needed, and that the neighbour on this link knows of it."""
-        if body.sha256 in self._stored or body in self._lies.get(link, ()):
+        sha256 = body.sha256
+        if sha256 in self._stored or (link in self._lies and body in self._lies[link]):
             return
-        fetch = self._running.get(body.sha256) or self._waiting.get(body.sha256)
+        claim = _Claim(link, body.size)
+        fetch = self._waiting.get(sha256) or self._running.get(sha256)
         if fetch is None:
             if len(self._waiting) >= MAX_WAITING:
                 del self._waiting[next(iter(self._waiting))]
-            fetch = self._waiting[body.sha256] = _Fetch()
-        claim = _Claim(link, body.size)
+            self._waiting[sha256] = _Fetch([claim])
+            return
         if claim in fetch.claims:
             return
         others = [known for known in fetch.claims[1:] if known.link == link]
@@ -188,7 +189,7 @@ class BodyStore:
         """
         claim = fetch.give_up()
         if claim not in fetch.silent:
-            fetch.silent.add(claim)
+            fetch.silent += (claim,)
             fetch.claims.append(claim)
         del self._running[sha256]
         if fetch.claims:
@@ -222,7 +223,7 @@ class BodyStore:
         fetch.asked_at = None
         if end < claim.size:
             return None
-        whole = bytes(fetch.data)
+        whole = fetch.data
         if hashlib.sha256(whole).digest() != chunk.sha256:
             self._pass_over_liar(chunk.sha256, fetch)
             return None

@@ -327,8 +327,9 @@ class Exchange:
         offering = self._lines[link].slow or len(self.table) > LARGE_MESH
         sent: list[Entry] = []
         offers: list[tuple[bytes, bytes]] = []
+        entries = self.table.entries()
         for key in keys:
-            entry = self.table.get(key)
+            entry = entries.get(key)
             if entry is None:
                 continue
             if key == self._own_key or not (

@@ -35,8 +35,8 @@ FORGET_SECONDS = 600.0
 """How long after its last offence, and the end of its cool-down, a peer is remembered and named:
 long enough for a person to see it."""
 
-_ROUNDING = 1e-6
-"""By how much a token may seem to be too small at the moment at which it is said to be there."""
+_ONE = 1.0 - 1e-6
+"""One token: it may seem to be a little too small at the moment at which it is said to be there."""
 
 _KEEP = 4_096
 """Buckets above which those that are full again are looked for and forgotten."""
@@ -56,13 +56,15 @@ class Rates(Generic[K]):
 
     def take(self, key: K, now: float) -> bool:
         """Take one token, if there is one."""
-        bucket = self._buckets.get(key)
+        buckets = self._buckets
+        bucket = buckets.get(key)
         tokens = self._burst if bucket is None else self._left(bucket, now)
-        if tokens < 1.0 - _ROUNDING:
+        if tokens < _ONE:
             return False
-        if len(self._buckets) >= self._prune_at:
+        if len(buckets) >= self._prune_at:
             self._prune(now)
-        self._buckets[key] = (tokens - 1.0, now)
+            buckets = self._buckets
+        buckets[key] = (tokens - 1.0, now)
         return True
 
     def ready_at(self, key: K, now: float) -> float:
@@ -72,8 +74,8 @@ class Rates(Generic[K]):
         return now + max(0.0, 1.0 - tokens) / self._rate
 
     def _left(self, bucket: tuple[float, float], now: float) -> float:
-        tokens, at = bucket
-        return min(self._burst, tokens + (now - at) * self._rate)
+        tokens = bucket[0] + (now - bucket[1]) * self._rate
+        return min(self._burst, tokens)
 
     def _prune(self, now: float) -> None:
         self._buckets = {

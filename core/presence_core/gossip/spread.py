@@ -23,6 +23,7 @@ WINDOW = 0.03
 class _Queue:
     keys: dict[bytes, None] = field(default_factory=dict)
     flush_at: float = float("inf")
+    rates: Rates[bytes] = field(default_factory=lambda: Rates(VERSION_RATE, VERSION_BURST))
 
 
 class Spread:
@@ -31,7 +32,6 @@ class Spread:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._queues: dict[int, _Queue] = {}
-        self._rates: Rates[tuple[int, bytes]] = Rates(VERSION_RATE, VERSION_BURST)
         self._soonest = float("inf")
         """No queue is to be told before."""
 
@@ -49,17 +49,19 @@ class Spread:
 
     def news(self, key: bytes, source: int | None, now: float, *, urgent: bool = False) -> None:
         """Tell every neighbour but the source of this peer's newest record; soon, or at once."""
-        for link in self._queues:
-            if link != source:
-                self.tell(link, key, now, urgent=urgent)
-        if source is not None:
-            self.known(source, key)
+        for link, queue in self._queues.items():
+            if link == source:
+                queue.keys.pop(key, None)
+            else:
+                self._add(queue, key, now, urgent=urgent)
 
     def tell(self, link: int, key: bytes, now: float, *, urgent: bool = False) -> None:
         """Tell one neighbour of this peer's newest record."""
         queue = self._queues.get(link)
-        if queue is None:
-            return
+        if queue is not None:
+            self._add(queue, key, now, urgent=urgent)
+
+    def _add(self, queue: _Queue, key: bytes, now: float, *, urgent: bool) -> None:
         queue.keys[key] = None
         if urgent:
             queue.flush_at = min(queue.flush_at, now)
@@ -89,12 +91,11 @@ class Spread:
             waiting: dict[bytes, None] = {}
             keys: list[bytes] = []
             for key in queue.keys:
-                if self._rates.take((link, key), now):
+                if queue.rates.take(key, now):
                     keys.append(key)
                 else:
                     waiting[key] = None
-                    at = self._rates.ready_at((link, key), now)
-                    queue.flush_at = min(queue.flush_at, at)
+                    queue.flush_at = min(queue.flush_at, queue.rates.ready_at(key, now))
             queue.keys = waiting
             if keys:
                 told.append((link, keys))

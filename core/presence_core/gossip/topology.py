@@ -46,10 +46,11 @@ class EdgeState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What was changed: peers whose way or edges are others now, and edges."""
+    """What was changed: edges, peers whose way or edges are others now, and those whose way is."""
 
-    peers: set[bytes]
     edges: set[EdgeKey]
+    peers: set[bytes]
+    rerouted: set[bytes]
 
 
 def edge_key(a: bytes, b: bytes, transport: int) -> EdgeKey:
@@ -107,41 +108,39 @@ class Topology:
             self._listed[key] = listed
         else:
             del self._listed[key]
-        old = dict.fromkeys(_named(key, before)) if before else {}
-        for edge, since in _named(key, listed).items():
-            ends = self._ends(edge)
-            if edge[0] == key:
-                if ends.low != since:
-                    ends.low = since
-                    self._dirty[edge] = ends
-            elif ends.high != since:
-                ends.high = since
-                self._dirty[edge] = ends
-            old.pop(edge, None)
-        for edge in old:
-            ends = self._dirty[edge] = self._edges[edge]
-            if edge[0] == key:
-                ends.low = None
-            else:
-                ends.high = None
+        new = _named(key, listed)
+        for edge, since in new.items():
+            self._say(key, edge, since)
+        if before:
+            for edge in _named(key, before).keys() - new.keys():
+                self._say(key, edge, None)
+
+    def _say(self, key: bytes, edge: EdgeKey, since: int | None) -> None:
+        """One end of an edge says since when it is there; None: it is not."""
+        ends = self._edges.get(edge)
+        if ends is None:
+            ends = self._edges[edge] = _Ends()
+        if edge[0] == key:
+            if ends.low == since:
+                return
+            ends.low = since
+        else:
+            if ends.high == since:
+                return
+            ends.high = since
+        self._dirty[edge] = ends
 
     def own_links(self, links: Mapping[EdgeKey, int]) -> None:
         """Take our own live links as they are now, each with since when (Unix seconds) it is."""
         before, self._own = self._own, dict(links)
         for edge in before.keys() | links.keys():
             if before.get(edge) != links.get(edge):
-                ends = self._dirty[edge] = self._ends(edge)
+                ends = self._dirty[edge] = self._edges.setdefault(edge, _Ends())
                 ends.own = links.get(edge)
-
-    def _ends(self, edge: EdgeKey) -> _Ends:
-        ends = self._edges.get(edge)
-        if ends is None:
-            ends = self._edges[edge] = _Ends()
-        return ends
 
     def settle(self) -> Settled:
         """Work out what the changes since the last time mean."""
-        settled = Settled(set(), set())
+        settled = Settled(set(), set(), set())
         if not self._dirty:
             return settled
         turned: set[_Pair] = set()
@@ -149,9 +148,10 @@ class Topology:
             self._settle_edge(edge, ends, settled, turned)
         self._dirty.clear()
         if len(turned) > max(FEW_PAIRS, len(self._hops) // FEW_SHARE):
-            self._find_ways(settled.peers)
+            self._find_ways(settled.rerouted)
         elif turned:
-            self._settle_ways(list(turned), settled.peers)
+            self._settle_ways(list(turned), settled.rerouted)
+        settled.peers.update(settled.rerouted)
         return settled
 
     def _settle_edge(

@@ -34,18 +34,27 @@ class Way(NamedTuple):
 
 
 class EdgeState(NamedTuple):
-    """An edge that somebody stands by: since when (Unix seconds), and whether both ends do."""
+    """An edge that somebody stands by, since when (Unix seconds).
+
+    ``silent`` is the end that does not list it, None when both do.
+    """
 
     since: int
-    confirmed: bool
+    silent: bytes | None = None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether both ends stand by it."""
+        return self.silent is None
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What was changed: peers whose way or edges are others now, and edges."""
+    """What was changed: peers whose way or edges are others now, edges, and peers cut off."""
 
     peers: set[bytes]
     edges: set[EdgeKey]
+    lost: set[bytes]
 
 
 def edge_key(a: bytes, b: bytes, transport: int) -> EdgeKey:
@@ -80,28 +89,31 @@ class Topology:
 
     # -- what changes
 
-    def claim(self, key: bytes, edges: Iterable[Edge]) -> None:
+    def claim(self, key: bytes, edges: Iterable[Edge]) -> bool:
         """Take the edges that the newest record of a remote peer lists; none drops them all.
 
         An edge of a peer to itself, and whatever is said under our own key, is passed over.
+        Returns whether it takes back an edge that is a live link of our own.
         """
         listed = tuple(edges)
         before = self._listed.get(key, ())
         if listed == before or key == self._own_key:
-            return
+            return False
         if listed:
             self._listed[key] = listed
         else:
             del self._listed[key]
         new = _named(key, listed)
         old = _named(key, before) if before else {}
-        for edge in old.keys() - new.keys():
+        dropped = old.keys() - new.keys()
+        for edge in dropped:
             del (self._low if edge[0] == key else self._high)[edge]
             self._dirty.add(edge)
         for edge, since in new.items():
             if old.get(edge) != since:
                 (self._low if edge[0] == key else self._high)[edge] = since
                 self._dirty.add(edge)
+        return not self._own.keys().isdisjoint(dropped)
 
     def own_links(self, links: Mapping[EdgeKey, int]) -> None:
         """Take our own live links as they are now, each with since when (Unix seconds) it is."""
@@ -112,7 +124,7 @@ class Topology:
 
     def settle(self) -> Settled:
         """Work out what the changes since the last time mean."""
-        settled = Settled(set(), set())
+        settled = Settled(set(), set(), set())
         if not self._dirty:
             return settled
         pairs: dict[_Pair, bool] = {}
@@ -121,7 +133,7 @@ class Topology:
         self._dirty.clear()
         changed = [pair for pair, was in pairs.items() if was is not self._linked(pair)]
         if changed:
-            self._settle_ways(changed, settled.peers)
+            self._settle_ways(changed, settled)
         return settled
 
     def _settle_edge(self, edge: EdgeKey, settled: Settled, pairs: dict[_Pair, bool]) -> None:
@@ -151,12 +163,11 @@ class Topology:
     def _state(self, edge: EdgeKey) -> EdgeState | None:
         own = self._own.get(edge)
         if own is not None:
-            return EdgeState(own, confirmed=True)
+            return EdgeState(own)
         low, high = self._low.get(edge), self._high.get(edge)
-        if low is None or high is None:
-            since = high if low is None else low
-            return None if since is None else EdgeState(since, confirmed=False)
-        return EdgeState(max(low, high), confirmed=True)
+        if low is None:
+            return None if high is None else EdgeState(high, edge[0])
+        return EdgeState(low, edge[1]) if high is None else EdgeState(max(low, high))
 
     def _forget(self, key: bytes, edge: EdgeKey) -> None:
         edges = self._of[key]
@@ -177,7 +188,7 @@ class Topology:
 
     # -- ways: the breadth-first search of the whole mesh, but only where something has changed
 
-    def _settle_ways(self, pairs: list[_Pair], changed: set[bytes]) -> None:
+    def _settle_ways(self, pairs: list[_Pair], settled: Settled) -> None:
         """Follow up links that came or went between two peers; add those with another way."""
         both = [*pairs, *((high, low) for low, high in pairs)]
         moved: dict[bytes, int | None] = dict(self._cut_off(both))
@@ -185,8 +196,9 @@ class Topology:
         for key in moved:
             if key not in self._hops:
                 del self._ways[key]
-                changed.add(key)
-        self._name_ways(self._unsure(both, moved), changed)
+                settled.lost.add(key)
+        settled.peers.update(settled.lost)
+        self._name_ways(self._unsure(both, moved), settled.peers)
 
     def _cut_off(self, pairs: list[_Pair]) -> dict[bytes, int]:
         """Take the hops from everybody who has no way of that many any more; return what they were.
@@ -279,6 +291,21 @@ class Topology:
         if len(found) == 1:
             return found.pop()
         return tuple(sorted(set().union(*found)))
+
+    # -- what records say, as of the last claim
+
+    def lists(self, key: bytes, other: bytes) -> bool:
+        """Whether a peer stands by a link with another; of our own, whether there is a link."""
+        if key == self._own_key:
+            return any(other in edge for edge in self._own)
+        return any(edge.key == other for edge in self._listed.get(key, ()))
+
+    def denied(self) -> bool:
+        """Whether the other end of a live link of our own does not list it."""
+        return any(
+            edge not in (self._high if edge[0] == self._own_key else self._low)
+            for edge in self._own
+        )
 
     # -- what there is, as of the last settle
 

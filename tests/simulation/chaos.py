@@ -131,7 +131,17 @@ class _Chaos:
             network.unmute(device.host)
             if device.peer is None and self.rng.random() < 0.8:
                 self._start(device)
+        self._leave_some_to_be_held()
         self.bounds.calm()
+
+    def _leave_some_to_be_held(self) -> None:
+        """Pull the plug of one neighbour of each hostile peer that goes on listing it."""
+        for device in self.mesh.devices:
+            if isinstance(device, HostileDevice) and "hold" in device.habits and device.peer:
+                near = {end.key for end in device.peer.admitted.values()}
+                held = [other for other in self.correct if other.peer and other.key in near]
+                if held:
+                    self.rng.choice(held).power_off()
 
     def _judge(self) -> None:
         clock = self.mesh.clock

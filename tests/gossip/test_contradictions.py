@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from presence_core.gossip.contradictions import OVER_SECONDS, Contradictions
+from presence_core.gossip.contradictions import LOOK_SECONDS, OVER_SECONDS, Contradictions
 from presence_core.gossip.record import Edge, sign_record
 from presence_core.gossip.table import Table
 from presence_core.gossip.topology import Topology, edge_key
@@ -124,17 +124,31 @@ def test_who_is_denied_now_and_listed_then_is_believed(mesh: Mesh) -> None:
         assert mesh.reaches("D")
 
 
-def test_what_was_said_before_a_partition_is_no_contradiction(mesh: Mesh) -> None:
-    """The time in which somebody was out of reach does not count: newer words are on their way."""
+def test_the_time_of_a_partition_does_not_count(mesh: Mesh) -> None:
+    """A newer word can be on its way only where there is a way."""
     mesh.says("A", "OH")
-    mesh.wait(OVER_SECONDS - 1)
+    mesh.wait(LOOK_SECONDS)
     mesh.linked()  # both neighbours are gone, and everybody with them
     mesh.wait(10 * OVER_SECONDS)
     mesh.linked("A", "H")
-    mesh.wait(OVER_SECONDS - 1)
+    mesh.wait(OVER_SECONDS - 2 * LOOK_SECONDS)
     assert mesh.reaches("D")
-    mesh.wait(1)
-    assert not mesh.reaches("D")
+    mesh.says("D", "H")
+    mesh.wait(10 * OVER_SECONDS)
+    assert mesh.reaches("D")
+
+
+def test_a_liar_cannot_put_it_off_by_letting_the_dead_come_and_go(mesh: Mesh) -> None:
+    mesh.says("A", "OH")
+    shown = 0
+    for _ in range(500):
+        mesh.wait(1)
+        shown += mesh.reaches("D")
+        mesh.says("H", "OA")
+        assert not mesh.reaches("D")
+        mesh.wait(0.01)
+        mesh.says("H", "OAD")
+    assert OVER_SECONDS <= shown <= OVER_SECONDS + LOOK_SECONDS
 
 
 def test_who_cannot_be_reached_is_no_witness(mesh: Mesh) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from presence_core.codec.metadata import encode_metadata
+from presence_core.gossip.contradictions import LOOK_SECONDS as DOUBT_SECONDS
 from presence_core.gossip.contradictions import OVER_SECONDS
 from tests.simulation import bounds, invariants
 from tests.simulation.clock import Trace
@@ -31,7 +32,7 @@ NOTICE_SECONDS = 12.0
 """How long it may take at most until a peer that cannot be reached is shown as lost: 3.5 s of
 silence, 5 s until its neighbours may publish again, and the rest for losses on the way."""
 
-HELD_SECONDS = OVER_SECONDS + NOTICE_SECONDS
+HELD_SECONDS = OVER_SECONDS + DOUBT_SECONDS + NOTICE_SECONDS
 """How long it may take at most where somebody goes on saying that it is its neighbour."""
 
 ASIDE_SECONDS = 5.0

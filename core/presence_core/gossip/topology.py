@@ -50,11 +50,16 @@ class EdgeState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What was changed: peers whose way or edges are others now, edges, and peers cut off."""
+    """What was changed: peers whose way or edges are others now, and edges.
+
+    ``lost`` are those of the peers to which there is no way any more, ``gained`` those to which
+    there was none before.
+    """
 
     peers: set[bytes]
     edges: set[EdgeKey]
     lost: set[bytes]
+    gained: set[bytes]
 
 
 def edge_key(a: bytes, b: bytes, transport: int) -> EdgeKey:
@@ -124,7 +129,7 @@ class Topology:
 
     def settle(self) -> Settled:
         """Work out what the changes since the last time mean."""
-        settled = Settled(set(), set(), set())
+        settled = Settled(set(), set(), set(), set())
         if not self._dirty:
             return settled
         pairs: dict[_Pair, bool] = {}
@@ -193,10 +198,12 @@ class Topology:
         both = [*pairs, *((high, low) for low, high in pairs)]
         moved: dict[bytes, int | None] = dict(self._cut_off(both))
         self._reach_out(both, moved)
-        for key in moved:
+        for key, hops in moved.items():
             if key not in self._hops:
                 del self._ways[key]
                 settled.lost.add(key)
+            elif hops is None:
+                settled.gained.add(key)
         settled.peers.update(settled.lost)
         self._name_ways(self._unsure(both, moved), settled.peers)
 

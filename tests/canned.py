@@ -210,6 +210,7 @@ def _ways(links: Sequence[Link]) -> dict[int, tuple[int, set[int]]]:
 def _connection(link: Link) -> Connection:
     peer1, peer2 = sorted((peer_key(link.one), peer_key(link.other)))
     ours = link.confirmed and 0 in (link.one, link.other)
+    said_by = None if link.confirmed else peer_key(link.one or link.other)
     return Connection(
         f"{peer1}<->{peer2}:{link.type}",
         link.type,
@@ -220,6 +221,7 @@ def _connection(link: Link) -> Connection:
         rtt_ms=link.rtt_ms,
         bytes_in=40_960 if ours else None,
         bytes_out=20_480 if ours else None,
+        said_by=said_by,
     )
 
 

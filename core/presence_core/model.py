@@ -134,7 +134,8 @@ class Connection:
     """A link between two peers, seen once however many ends list it.
 
     ``peer1 < peer2`` (by text). ``confirmed`` is true when both ends stand by it: each lists it
-    in its signed record, or it is a live authenticated session of our own. Measurements exist
+    in its signed record, or it is a live authenticated session of our own. Otherwise ``said_by`` is
+    the end that alone lists it; None also where an earlier version did not tell. Measurements exist
     only for our own links: ``rtt_ms`` in milliseconds, ``rssi`` in dBm, bytes on the wire.
     """
 
@@ -148,6 +149,7 @@ class Connection:
     rssi: int | None = None
     bytes_in: int | None = None
     bytes_out: int | None = None
+    said_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -178,6 +178,7 @@ def connection_to_json(connection: Connection) -> dict[str, Any]:
         "peer1": connection.peer1,
         "peer2": connection.peer2,
         "confirmed": connection.confirmed,
+        **({} if connection.said_by is None else {"saidBy": [connection.said_by]}),
         "since": time_to_json(connection.since),
         "rttMs": connection.rtt_ms,
         "rssi": connection.rssi,
@@ -362,6 +363,7 @@ def _connection(value: Mapping[str, Any]) -> Connection:
         rssi=_maybe(_integer, value["rssi"]),
         bytes_in=_maybe(_integer, value["bytesIn"]),
         bytes_out=_maybe(_integer, value["bytesOut"]),
+        said_by=next(map(_text, _list(value.get("saidBy", []))), None),
     )
 
 

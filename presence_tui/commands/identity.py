@@ -31,6 +31,7 @@ from presence_tui.identity_service.renewal import FAILURE_FILE
 from presence_tui.identity_service.trusted import GENUINE, learn, trusted_issuers
 from presence_tui.output import EXIT_DONE, EXIT_NO, EXIT_USAGE, CommandError
 from presence_tui.settings import config_of, home_of
+from presence_tui.viewmodel.moments import span_words
 
 if TYPE_CHECKING:
     import argparse
@@ -282,8 +283,7 @@ def _as_lines(verdict: Verdict, how: HowToLogin | None, trouble: str | None) -> 
 
 
 def _validity(ends: datetime) -> str:
-    left = int((ends - datetime.now(UTC)).total_seconds())
+    left = (ends - datetime.now(UTC)).total_seconds()
     if left <= 0:
         return f"until {ends:%Y-%m-%d %H:%M:%S} UTC, which is over"
-    hours, minutes = divmod(left // 60, 60)
-    return f"until {ends:%Y-%m-%d %H:%M:%S} UTC, {hours} h {minutes} min left"
+    return f"until {ends:%Y-%m-%d %H:%M:%S} UTC, {span_words(left)} left"

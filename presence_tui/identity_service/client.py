@@ -42,6 +42,7 @@ from presence_tui.identity_service.wire import (
     to_bytes,
 )
 from presence_tui.loopback import is_loopback
+from presence_tui.viewmodel.moments import span_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -256,7 +257,7 @@ class ServiceClient:
         if abs(ahead) > LEEWAY:
             where = "ahead of" if ahead > 0 else "behind"
             raise ServiceError(
-                f"the clock of this device is {_span(ahead)} {where} "
+                f"the clock of this device is {span_words(ahead)} {where} "
                 f"that of {self._shown}; set the one that is wrong, then log in again",
                 again=True,
             )
@@ -327,12 +328,3 @@ def _base_url(service: str, *, insecure: bool) -> URL:
             "read on the way; use https://, or say --insecure-without-tls"
         )
     return url
-
-
-def _span(seconds: float) -> str:
-    minutes = int(abs(seconds)) // 60
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -7,22 +7,21 @@ One JSON object a line: ``{"user": NAME, "scrypt": HASH, "metadata": {…}}``. L
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from presence_core.codec.metadata import MetadataError, encode_metadata
 from presence_core.codec.text import safe_text
+from presence_core.identity.home_file import Stamp, locked, stamp
 from presence_core.identity.keyfile import HomeError, atomic_write
 from presence_tui.identity_service.passwords import PasswordHash, PasswordThreads
 from presence_tui.identity_service.providers import MAX_SUBJECT, Approved, RefusedError
 from presence_tui.identity_service.wire import WireError, json_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 USERS_FILE = "users"
@@ -59,7 +58,7 @@ class UsersFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._users: dict[str, User] = {}
-        self._stamp: tuple[int, int, int] | None = None
+        self._seen: Stamp | None = None
 
     def load(self) -> Mapping[str, User]:
         """Return the users by name; read anew only when the file is another one.
@@ -68,23 +67,23 @@ class UsersFile:
         """
         try:
             status = self.path.stat()
-            stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
-            if stamp != self._stamp:
+            seen = stamp(status)
+            if seen != self._seen:
                 if os.name == "posix" and status.st_mode & 0o077:
                     raise HomeError(f"{self.path} can be read by others: chmod 600 {self.path}")
                 if status.st_size > MAX_FILE:
                     raise HomeError(f"{self.path} is larger than {MAX_FILE:,} bytes")
                 self._users = _parse(self.path, self.path.read_bytes())
-                self._stamp = stamp
+                self._seen = seen
         except FileNotFoundError:
-            self._users, self._stamp = {}, None
+            self._users, self._seen = {}, None
         except OSError as error:
             raise HomeError(f"cannot read {self.path}: {error.strerror}") from None
         return self._users
 
     def add(self, user: User) -> bool:
         """Add a user, or replace the one of this name; return whether it is a new one."""
-        with self._locked():
+        with locked(self.path):
             users = dict(self.load())
             new = user.name not in users
             if new and len(users) >= MAX_USERS:
@@ -95,7 +94,7 @@ class UsersFile:
 
     def remove(self, name: str) -> bool:
         """Remove a user; return whether there was one."""
-        with self._locked():
+        with locked(self.path):
             users = dict(self.load())
             if users.pop(name, None) is None:
                 return False
@@ -108,26 +107,7 @@ class UsersFile:
             atomic_write(self.path, (_HEAD + "".join(lines)).encode())
         except OSError as error:
             raise HomeError(f"cannot write {self.path}: {error.strerror}") from None
-        self._stamp = None
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep two commands from losing each other's change."""
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(
-                self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600
-            )
-        except OSError as error:
-            raise HomeError(f"cannot write {self.path}: {error.strerror}") from None
-        try:
-            if sys.platform != "win32":
-                import fcntl
-
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
+        self._seen = None
 
 
 def _line(user: User) -> str:

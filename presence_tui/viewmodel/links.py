@@ -49,7 +49,8 @@ def links_of(graph: PresenceGraph, peer: Peer) -> list[Link]:
     for connection in peer.connections:
         other = connection.peer2 if connection.peer1 == peer.peer_key else connection.peer1
         name = "this device" if other == own else names.name(other)
-        links.append(Link(other, name, connection, _said_by(connection, names, own)))
+        said_by = None if connection.said_by is None else names.name(connection.said_by)
+        links.append(Link(other, name, connection, said_by))
     links.sort(
         key=lambda link: (
             link.other != own,
@@ -59,22 +60,6 @@ def links_of(graph: PresenceGraph, peer: Peer) -> list[Link]:
         )
     )
     return links
-
-
-def _said_by(connection: Connection, names: Names, own: str) -> str | None:
-    """Return who alone lists a link, where that is known: the graph itself does not tell.
-
-    This device lists only links that live, and those are confirmed; whoever said goodbye lists
-    nothing any more, and of whom no record is here neither.
-    """
-    ends = (connection.peer1, connection.peer2)
-    if connection.confirmed:
-        return None
-    for silent, other in (ends, ends[::-1]):
-        peer = names.peer(silent)
-        if silent == own or peer is None or peer.presence.state is PresenceState.LEFT:
-            return names.name(other)
-    return None
 
 
 def some_names(keys: Sequence[str], names: Names, last: str) -> str:

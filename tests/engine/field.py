@@ -8,7 +8,8 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from presence_core.engine.graph import GraphBuilder
-from presence_core.engine.node import Hangup, Node, Send
+from presence_core.engine.node import Node
+from presence_core.engine.output import Hangup, Send
 from presence_core.engine.own_record import NodeProfile
 from presence_core.gossip.messages import Hello
 from presence_core.gossip.record import parse_record

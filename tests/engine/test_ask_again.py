@@ -8,7 +8,7 @@ import pytest
 
 from presence_core.codec.metadata import encode_metadata
 from presence_core.engine.bodies import ASK_AGAIN_SECONDS
-from presence_core.engine.node import Hangup, Send
+from presence_core.engine.output import Hangup, Send
 from presence_core.gossip.bodies import CHUNK_SECONDS
 from presence_core.gossip.messages import BodyChunk
 from presence_core.handshake.events import MessageType

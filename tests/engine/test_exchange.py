@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presence_core.codec.metadata import MAX_METADATA_BYTES, encode_metadata, metadata_size
-from presence_core.engine.node import Send
+from presence_core.engine.output import Send
 from presence_core.gossip import exchange as exchange_module
 from presence_core.gossip.messages import PREFIX_BYTES, Have, Records, Summary, Want
 from presence_core.gossip.quota import COOL_DOWN, Offence

@@ -195,6 +195,8 @@ def test_what_one_end_dropped_is_one_sided_and_cuts_off_those_behind(line: Told)
     graph = line.build()
     assert [c.confirmed for c in peer(graph, line, PEERS).connections] == [True]
     assert sorted(c.confirmed for c in peer(graph, line, PEERS - 1).connections) == [False, True]
+    (denied,) = (c for c in peer(graph, line, PEERS - 2).connections if not c.confirmed)
+    assert denied.said_by == peer(graph, line, PEERS - 1).peer_key
     for n in (PEERS - 1, PEERS):
         presence = peer(graph, line, n).presence
         assert (presence.state, presence.hops, presence.via) == (PresenceState.LOST, None, ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from presence_core.engine.node import Hangup
+from presence_core.engine.output import Hangup
 from presence_core.gossip.issuer_objects import SENT_BURST, TAKEN_BURST
 from presence_core.gossip.quota import Offence
 from presence_core.handshake.events import ByeCode, MessageType

@@ -187,15 +187,15 @@ def test_an_edge_is_confirmed_when_both_ends_list_it() -> None:
     topology.own_links({(b"a", b"b", LAN): 1})
     topology.claim(b"b", [Edge(b"c", LAN, 5)])
     topology.settle()
-    assert topology.edge((b"b", b"c", LAN)) == EdgeState(5, confirmed=False)
+    assert topology.edge((b"b", b"c", LAN)) == EdgeState(5, b"c")
     assert not topology.reachable(b"c")
     topology.claim(b"c", [Edge(b"b", LAN, 9)])
     topology.settle()
-    assert topology.edge((b"b", b"c", LAN)) == EdgeState(9, confirmed=True)
+    assert topology.edge((b"b", b"c", LAN)) == EdgeState(9)
     assert topology.reachable(b"c")
     topology.claim(b"b", [])
     topology.settle()
-    assert topology.edge((b"b", b"c", LAN)) == EdgeState(9, confirmed=False)
+    assert topology.edge((b"b", b"c", LAN)) == EdgeState(9, b"b")
     assert set(topology.edges_of(b"b")) == {(b"a", b"b", LAN), (b"b", b"c", LAN)}
     assert not topology.reachable(b"c")
     topology.claim(b"c", [])
@@ -218,15 +218,15 @@ def test_our_own_link_is_confirmed_by_its_session_and_nothing_else() -> None:
     topology.claim(b"b", [Edge(b"a", LAN, 5)])
     topology.claim(b"a", [Edge(b"b", LAN, 5)])
     topology.settle()
-    assert topology.edge(edge) == EdgeState(5, confirmed=False)
+    assert topology.edge(edge) == EdgeState(5, b"a")
     assert not topology.reachable(b"b")
     topology.own_links({edge: 8})
     topology.settle()
-    assert topology.edge(edge) == EdgeState(8, confirmed=True)
+    assert topology.edge(edge) == EdgeState(8)
     assert topology.way(b"b") == Way(1, (b"b",))
     topology.own_links({})
     topology.settle()
-    assert topology.edge(edge) == EdgeState(5, confirmed=False)
+    assert topology.edge(edge) == EdgeState(5, b"a")
     assert topology.reach() == 0
 
 
@@ -258,7 +258,7 @@ def test_what_nobody_has_a_record_of_is_never_reached() -> None:
     topology.claim(b"b", [Edge(b"a", LAN, 1), Edge(b"nobody", LAN, 1)])
     topology.settle()
     assert not topology.reachable(b"nobody")
-    assert topology.edge((b"b", b"nobody", LAN)) == EdgeState(1, confirmed=False)
+    assert topology.edge((b"b", b"nobody", LAN)) == EdgeState(1, b"nobody")
 
 
 def test_what_was_taken_back_before_it_was_settled_is_no_change() -> None:
@@ -279,7 +279,7 @@ def test_another_time_in_a_record_changes_the_edge_and_no_way() -> None:
     settled = mesh.topology.settle()
     assert settled.edges == {(b"c", b"d", LAN)}
     assert settled.peers == {b"c", b"d"}
-    assert mesh.topology.edge((b"c", b"d", LAN)) == EdgeState(90, confirmed=True)
+    assert mesh.topology.edge((b"c", b"d", LAN)) == EdgeState(90)
 
 
 # -- it costs what it affects
@@ -396,12 +396,12 @@ class Plain:
                 if near not in (far, b"a"):
                     claims.setdefault(edge_key(near, far, transport), {})[near] = since
         states = {
-            edge: EdgeState(max(said.values()), confirmed=len(said) == 2)
+            edge: EdgeState(
+                max(said.values()), next((end for end in edge[:2] if end not in said), None)
+            )
             for edge, said in claims.items()
         }
-        return states | {
-            edge: EdgeState(since, confirmed=True) for edge, since in self.links.items()
-        }
+        return states | {edge: EdgeState(since) for edge, since in self.links.items()}
 
     def adjacency(self) -> dict[bytes, set[bytes]]:
         near: dict[bytes, set[bytes]] = {}

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from presence_core.identity import trust_file
+from presence_core.identity import home_file, trust_file
 from presence_core.identity.keyfile import HomeError
 from presence_core.identity.keys import Identity, peer_key_text
 from presence_core.identity.trust import MAX_ACQUAINTANCES, Acquaintance, TrustBook
@@ -272,9 +272,10 @@ def test_a_file_of_any_size_is_not_read(tmp_path: Path) -> None:
 def test_who_holds_the_lock_for_too_long_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trust_file, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(home_file, "LOCK_SECONDS", 0.1)
     one, other = TrustFile(tmp_path), TrustFile(tmp_path)
-    with one._locked(), pytest.raises(HomeError, match="being changed by another program"):
+    changing = pytest.raises(HomeError, match="being changed by another program")
+    with home_file.locked(one.path), changing:
         other.update(lambda book: book.put(met(ANA)))
     other.update(lambda book: book.put(met(ANA)))
     assert len(one.load()) == 1

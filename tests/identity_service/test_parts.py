@@ -6,12 +6,14 @@ import asyncio
 import json
 import sqlite3
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from presence_core.identity import home_file
 from presence_core.identity.keyfile import HomeError
 from presence_tui.identity_service import challenges, limits
 from presence_tui.identity_service.challenges import ChallengeError, Challenges
@@ -184,6 +186,24 @@ def test_users_are_added_replaced_and_removed(tmp_path: Path) -> None:
     assert file.remove("øyvind")
     assert not file.remove("øyvind")
     assert reader.load() == {}
+
+
+def test_whoever_changes_the_users_waits_for_a_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, hashed = tmp_path / "users", PasswordHash(16, 1, 1, b"s" * 16, b"h" * 32)
+    writers = [
+        Thread(target=UsersFile(path).add, args=(User(name, hashed),)) for name in "abcdefgh"
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert set(UsersFile(path).load()) == set("abcdefgh")
+    monkeypatch.setattr(home_file, "LOCK_SECONDS", 0.1)
+    with home_file.locked(path), pytest.raises(HomeError, match="being changed by another program"):
+        UsersFile(path).remove("a")
+    assert UsersFile(path).remove("a")
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,9 @@ def many() -> PresenceGraph:
     """
     near, far = connection(1, 2, rtt_ms=0.4, bytes_in=10, bytes_out=20), connection(2, 3)
     also_near = connection(1, 6, rtt_ms=2.5, bytes_in=3_000, bytes_out=4_000_000)
-    claim = connection(3, 5, confirmed=False, since=None, type="Unknown-77")
+    claim = connection(
+        3, 5, confirmed=False, since=None, type="Unknown-77", said_by=peer_key_text(key(3))
+    )
     two_ways = connection(2, 7), connection(6, 7)
     farther, island = connection(3, 8), connection(9, 10)
     relay, bridge = peer_key_text(key(2)), peer_key_text(key(6))

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from presence_core.codec.metadata import encode_metadata
+from presence_core.gossip.contradictions import LOOK_SECONDS as DOUBT_SECONDS
+from presence_core.gossip.contradictions import OVER_SECONDS
 from tests.simulation import bounds, invariants
 from tests.simulation.clock import Trace
 from tests.simulation.device import Device
@@ -18,8 +20,9 @@ MAX_LINKS = (2, 2, 3, 4, 8)
 HOSTILE_SHARE = 0.1
 START_SECONDS = 3.0
 CHAOS_SECONDS = 40.0
-QUIET_SECONDS = 75.0
-"""Longer than a minute: what flooding missed is repaired by the comparison that comes then."""
+QUIET_SECONDS = 120.0
+"""Longer than a minute: what flooding missed is repaired by the comparison that comes then. And
+longer than the dead can be held."""
 
 LOOK_SECONDS = 2.0
 SETTLE_SECONDS = 5.0
@@ -28,6 +31,12 @@ SETTLE_SECONDS = 5.0
 NOTICE_SECONDS = 12.0
 """How long it may take at most until a peer that cannot be reached is shown as lost: 3.5 s of
 silence, 5 s until its neighbours may publish again, and the rest for losses on the way."""
+
+HELD_SECONDS = OVER_SECONDS + DOUBT_SECONDS + NOTICE_SECONDS
+"""How long it may take at most where somebody goes on saying that it is its neighbour."""
+
+ASIDE_SECONDS = 5.0
+"""How long a peer that is connected may be taken for one whose last word is over."""
 
 MAX_LOSS = 0.2
 TEN_YEARS_MS = 10 * 365 * 86_400_000
@@ -123,7 +132,17 @@ class _Chaos:
             network.unmute(device.host)
             if device.peer is None and self.rng.random() < 0.8:
                 self._start(device)
+        self._leave_some_to_be_held()
         self.bounds.calm()
+
+    def _leave_some_to_be_held(self) -> None:
+        """Pull the plug of one neighbour of each hostile peer that goes on listing it."""
+        for device in self.mesh.devices:
+            if isinstance(device, HostileDevice) and "hold" in device.habits and device.peer:
+                near = {end.key for end in device.peer.admitted.values()}
+                held = [other for other in self.correct if other.peer and other.key in near]
+                if held:
+                    self.rng.choice(held).power_off()
 
     def _judge(self) -> None:
         clock = self.mesh.clock
@@ -158,11 +177,19 @@ class _Chaos:
             self.mesh.clock.after(LOOK_SECONDS, self._look)
 
     def _shown_for_long(self) -> list[str]:
-        now = self.mesh.clock.now
-        shown = set(invariants.reachability(self.mesh))
-        self._shown_since = {text: self._shown_since.get(text, now) for text in sorted(shown)}
-        late = [t for t, since in self._shown_since.items() if now - since > NOTICE_SECONDS]
-        return [f"{text}, for {NOTICE_SECONDS:.0f} s" for text in late[:1]]
+        now, late = self.mesh.clock.now, []
+        since: dict[str, float] = {}
+        for found, patience in (
+            (invariants.reachability(self.mesh), NOTICE_SECONDS),
+            (invariants.outlasted(self.mesh), HELD_SECONDS),
+            (invariants.belief(self.mesh), ASIDE_SECONDS),
+        ):
+            for text in sorted(set(found)):
+                since[text] = self._shown_since.get(text, now)
+                if now - since[text] > patience:
+                    late.append(f"{text}, for {patience:.0f} s")
+        self._shown_since = since
+        return late[:1]
 
     # -- incidents
 

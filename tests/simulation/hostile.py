@@ -7,11 +7,11 @@ that it has links and something to lie about. What it lies about are its habits.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from presence_core.engine.node import Output, Send
+from presence_core.engine.output import Output, Send
 from presence_core.gossip.messages import (
     DIGEST_BYTES,
     MARK_BYTES,
@@ -23,6 +23,7 @@ from presence_core.gossip.messages import (
     Summary,
     Want,
 )
+from presence_core.gossip.record import Edge, Record
 from presence_core.handshake.events import MessageType
 from presence_core.identity.keys import Identity
 from presence_core.identity.mesh import MeshKey
@@ -49,6 +50,8 @@ HABITS = (
     "ages",
     "bodies",
     "issuers",
+    "hold",
+    "deny",
 )
 MAX_KEPT = 300
 PAUSE = (0.05, 1.0)
@@ -64,8 +67,11 @@ class HostilePeer(Peer):
 
     def start(self) -> None:
         """Look for others, and begin."""
-        super().start()
         self._kept: list[bytes] = []
+        self._held: dict[tuple[bytes, int], Edge] = {}
+        self._signs = self.node._own.sign
+        self.node._own.sign = self._sign  # type: ignore[method-assign]
+        super().start()
         self._clock.after(self._rng.uniform(*PAUSE), self._misbehave)
 
     def arrived(self, end: End, kind: int, body: bytes) -> None:
@@ -76,6 +82,16 @@ class HostilePeer(Peer):
             while len(self._kept) > MAX_KEPT:
                 del self._kept[self._rng.randrange(len(self._kept))]
         super().arrived(end, kind, body)
+
+    def _sign(self, edges: Iterable[Edge], now: float) -> Record:
+        """Sign the own record, with lies about links that it stays with."""
+        edges = tuple(edges)
+        if edges and "hold" in self.device.habits:  # whoever has ever been a neighbour is one still
+            self._held |= {(edge.key, edge.transport): edge for edge in edges}
+            edges = tuple(self._held.values())
+        if "deny" in self.device.habits:  # of all neighbours it owns up to one
+            edges = edges[:1]
+        return self._signs(edges, now)
 
     def _carry_out(self, output: list[Output]) -> None:
         """Say what the node says, bent by habit."""

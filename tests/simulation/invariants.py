@@ -130,6 +130,35 @@ def _unreachable_online(world: World, peer: Peer) -> Iterator[str]:
             yield f"(2) {peer.device.name} shows {name} online, which it cannot reach"
 
 
+def outlasted(world: World) -> Iterator[str]:
+    """(2) The last word of the dead, and a hostile peer that goes on holding them, do not last.
+
+    A correct peer that is gone is not shown online where somebody connected says otherwise, whom
+    its last word names.
+    """
+    for part in components(world):
+        inside = {peer.key: peer for peer in part}
+        for peer in part:
+            for key, shown in _shown(peer).items():
+                device, entry = world.by_key.get(key), peer.node.table.get(key)
+                if device is None or entry is None or isinstance(device, HostileDevice):
+                    continue
+                gone = device.peer is None and shown.presence.state is PresenceState.ONLINE
+                if gone and any(edge.key in inside for edge in entry.record.edges):
+                    yield f"(2) {peer.device.name} shows {device.name} online, which is gone"
+
+
+def belief(world: World) -> Iterator[str]:
+    """(2) No correct peer that is connected is taken for one whose last word is over."""
+    for part in components(world):
+        for peer in part:
+            for other in part:
+                entry = peer.node.table.get(other.key)
+                listed = peer.node.topology._listed.get(other.key)
+                if other is not peer and entry is not None and entry.record.edges and not listed:
+                    yield f"(2) {peer.device.name} takes the record of {other.device.name} for over"
+
+
 def _reachable(world: World, peer: Peer) -> set[bytes]:
     sessions: dict[bytes, set[bytes]] = {}
     for other in world.peers():

@@ -214,6 +214,7 @@ class Network:
         self.loss = 0.0
         self._groups: Mapping[str, int] = {}
         self._mute: set[str] = set()
+        self._deaf: set[tuple[str, str]] = set()
         self._pipes: dict[Pipe, None] = {}
 
     def pipe(self, source: str, sink: str) -> Pipe:
@@ -227,8 +228,8 @@ class Network:
         self._pipes.pop(pipe, None)
 
     def joined(self, one: str, other: str) -> bool:
-        """Whether frames get from one host to the other."""
-        if one in self._mute or other in self._mute:
+        """Whether frames get from one host to the other; the way back may be another matter."""
+        if one in self._mute or other in self._mute or (one, other) in self._deaf:
             return False
         return self._groups.get(one, 0) == self._groups.get(other, 0)
 
@@ -246,7 +247,13 @@ class Network:
 
     def heal(self) -> None:
         """Take back all cuts. Hosts that are mute stay so."""
+        self._deaf.clear()
         self.part({})
+
+    def deafen(self, source: str, sink: str) -> None:
+        """Drop all frames from one host to another, and none on the way back."""
+        self._deaf.add((source, sink))
+        self._look((source,))
 
     def mute(self, host: str) -> None:
         """Drop all frames from and to a host: its plug is pulled."""

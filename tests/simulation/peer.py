@@ -22,7 +22,8 @@ from presence_core.engine.connections import LinkMeasure
 from presence_core.engine.engine import DIAL_SECONDS, HOUSEKEEPING_SECONDS
 from presence_core.engine.gate import HandshakeGate
 from presence_core.engine.graph import GraphBuilder
-from presence_core.engine.node import Node, Output, Send
+from presence_core.engine.node import Node
+from presence_core.engine.output import Output, Send
 from presence_core.engine.own_record import NodeProfile
 from presence_core.engine.peering import Peering
 from presence_core.engine.targets import Target, Targets

@@ -101,7 +101,7 @@ def test_a_distant_peer_with_a_link_that_only_one_end_lists() -> None:
         "Links with others (2)",
         "✓ radio-relay  L─ LAN",
         "! supply-depot  L─ LAN",
-        "one-sided: only one of the two says so",
+        "one-sided: only supply-depot says so",
     ]
 
 
@@ -169,11 +169,19 @@ def test_who_alone_lists_a_link_is_told_where_it_is_known() -> None:
     assert doubts == {
         "this device": "",
         "gone home": "one-sided: only near says so",
-        "far": "one-sided: only one of the two says so",
+        "far": "one-sided: only near says so",
         f"{peer_key(9)[:12]}…": "one-sided: only near says so",
     }
     own = {link.name: link.doubt for link in links_of(graph, graph.local_peer)}
     assert own["far"] == "one-sided: only far says so"
+
+
+def test_an_earlier_version_does_not_tell_who_alone_lists_a_link() -> None:
+    graph = make_graph([Member(1, "near"), Member(2, "far")], [Link(1, 2, confirmed=False)])
+    near = named(graph, "near")
+    near = replace(near, connections=tuple(replace(c, said_by=None) for c in near.connections))
+    (link,) = links_of(graph, near)
+    assert link.doubt == "one-sided: only one of the two says so"
 
 
 def test_a_peer_of_whom_thousands_claim_a_link_has_a_page_that_ends() -> None:

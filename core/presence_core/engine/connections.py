@@ -70,6 +70,9 @@ class Connections:
         if peer2 < peer1:  # the letters of a key's text are in another order than its bytes
             peer1, peer2 = peer2, peer1
         kind = transport_name(edge[2])
+        said_by = None
+        if state.silent is not None:
+            said_by = self._text(edge[1] if state.silent == edge[0] else edge[0])
         measure = self._measures.get(edge)
         return Connection(
             id=f"{peer1}<->{peer2}:{kind}",
@@ -82,6 +85,7 @@ class Connections:
             rssi=measure.rssi if measure else None,
             bytes_in=measure.bytes_in if measure else None,
             bytes_out=measure.bytes_out if measure else None,
+            said_by=said_by,
         )
 
     def of(self, key: bytes) -> tuple[Connection, ...]:

@@ -16,7 +16,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from presence_core.engine.home import Stamp, stamp_of
+from presence_core.identity.home_file import Stamp, stamp_of
 from presence_core.identity.issuer import (
     IssuerObjectError,
     KeySet,

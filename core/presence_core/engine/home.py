@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
 from presence_core.codec.metadata import MetadataError, encode_metadata, parse_metadata_json
+from presence_core.identity.home_file import Stamp, stamp_of
 from presence_core.identity.keyfile import HomeError, atomic_write, read_mesh_key
 from presence_core.identity.mesh import MeshKey
 
@@ -29,18 +29,6 @@ def mesh_of(config: PresenceConfig, home: Path) -> MeshKey:
         return MeshKey.from_name(config.mesh)
     kept = home / "mesh.key"
     return read_mesh_key(kept) if kept.exists() else MeshKey.from_name(DEFAULT_MESH)
-
-
-Stamp = tuple[int, int, int]
-"""By which it is seen that somebody has replaced a file."""
-
-
-def stamp_of(path: Path) -> Stamp | None:
-    """Return what tells one content of a file from another; None when there is no file."""
-    with contextlib.suppress(OSError):
-        status = path.stat()
-        return status.st_mtime_ns, status.st_ino, status.st_size
-    return None
 
 
 class MetadataFile:

@@ -15,7 +15,7 @@ from presence_core.engine.admission import Applicant, ConnectionRequestHandler
 from presence_core.engine.connections import LinkMeasure
 from presence_core.engine.gate import HandshakeGate, is_loopback
 from presence_core.engine.link import Link
-from presence_core.engine.node import Node, Output, Send
+from presence_core.engine.output import Output, Send
 from presence_core.engine.ties import Refusal
 from presence_core.gossip.messages import Hello, MessageError, Peers
 from presence_core.handshake.events import ByeCode, Closed, CloseReason, MessageType
@@ -27,6 +27,7 @@ from presence_core.transports.ble.stream import BLUETOOTH
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from presence_core.engine.node import Node
     from presence_core.engine.peering import Peering
     from presence_core.engine.reports import Reports
     from presence_core.engine.targets import Target

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 from presence_core.engine.bodies import NodeBodies
 from presence_core.engine.identities import Identities
+from presence_core.engine.output import Hangup, Output, Send
 from presence_core.engine.own_record import NodeProfile, OwnRecord
 from presence_core.gossip import messages
+from presence_core.gossip.contradictions import Contradictions
 from presence_core.gossip.exchange import Exchange, TooMuch
 from presence_core.gossip.issuer_objects import IssuerGossip
 from presence_core.gossip.messages import MessageError
@@ -50,27 +52,6 @@ MAX_SOURCES = 1
 MANY_PULLS, SETTLE_SECONDS = 128, 0.4
 """While so many records are on their way here, who can be reached is worked out less often: with
 each of them most of what was worked out before is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Ask the engine to send a message on a link."""
-
-    link: int
-    type: int
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Hangup:
-    """Ask the engine to say goodbye on a link and close it."""
-
-    link: int
-    code: ByeCode
-    why: str
-
-
-Output = Send | Hangup
 
 
 @dataclass(slots=True)
@@ -124,6 +105,7 @@ class Node:
         self.topology = Topology(self.key)
         self.table = Table(self.key, self.topology.reachable)
         self.exchange = Exchange(self.table, self.key, mesh, rng, self)
+        self._contradictions = Contradictions(self.key, self.topology, self.table)
         self.sightings: dict[bytes, Sighting] = {}
         self._bodies = NodeBodies(
             self._newest,
@@ -158,7 +140,15 @@ class Node:
         self._epochs: dict[bytes, int] = {}
         self._wall_ms = wall_ms
         self._addresses = addresses
-        self._own = OwnRecord(identity, mesh, profile, epoch=epoch, wall_ms=wall_ms, rng=rng)
+        self._own = OwnRecord(
+            identity,
+            mesh,
+            profile,
+            epoch=epoch,
+            wall_ms=wall_ms,
+            rng=rng,
+            denied=self.topology.denied,
+        )
         self._issuer_gossip = IssuerGossip(self.issuers)
         self._settled_at = float("-inf")
         self._ticked_at = now
@@ -282,22 +272,25 @@ class Node:
             self._publish(now)
         for key in self.table.expire(now):
             self._drop(key)
-        if len(self.exchange.pulls) < MANY_PULLS or now >= self._settled_at + SETTLE_SECONDS:
+        many = len(self.exchange.pulls) >= MANY_PULLS
+        self._contradictions.judge(now, sure=not many)
+        if not many or now >= self._settled_at + SETTLE_SECONDS:
             self._settled_at = now
-            self._settle()
+            self._settle(now)
         self.exchange.tick(now)
         self._bodies.ask_again(now, self.topology.reachable, self.links)
         self.identities.tick()
         self._ticked_at = now
         self._collect(now)
 
-    def _settle(self) -> None:
+    def _settle(self, now: float) -> None:
         """Work out who can be reached now; what they have to show is fetched then."""
         for key in self.table.take_evicted():
             self._drop(key)
         settled = self.topology.settle()
         if not settled.edges:
             return
+        self._contradictions.follow(settled, now)
         self.changed |= settled.peers
         self.changed_edges |= settled.edges
         self.rerouted |= settled.peers
@@ -323,6 +316,7 @@ class Node:
         return min(
             self._own.next_time(),
             self.table.next_expiry(),
+            self._contradictions.next_time(),
             self.exchange.next_time(),
             self._bodies.next_time(),
             self._issuer_gossip.next_time(self._ticked_at),
@@ -381,7 +375,8 @@ class Node:
         """Follow up a record that is news."""
         self._see(record.key)
         self.changed.add(record.key)
-        self.topology.claim(record.key, record.edges)
+        if self.topology.claim(record.key, record.edges):
+            self._own.contradict(now)
         if self._epochs.get(record.key) != record.epoch:
             self._epochs[record.key] = record.epoch
             self.adverts[self.mesh.instance_name(record.key, record.epoch)] = record.key

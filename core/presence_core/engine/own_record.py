@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from presence_core.gossip.contradictions import INSIST_SECONDS
 from presence_core.gossip.pacing import PublishPacer
 from presence_core.gossip.record import Body, Edge, Record, sign_record, truncate_name
 
@@ -33,9 +34,10 @@ class NodeProfile:
 
 
 class OwnRecord:
-    """Makes the versions of one peer's record (protocol §6.1, §6.2, §6.5).
+    """Makes the versions of one peer's record (protocol §6.1, §6.2, §6.4, §6.5).
 
-    ``epoch`` must be greater than any that this key has used.
+    ``epoch`` must be greater than any that this key has used. ``denied`` tells whether a neighbour
+    that is listed does not list this peer.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class OwnRecord:
         epoch: int,
         wall_ms: Callable[[], int],
         rng: random.Random,
+        denied: Callable[[], bool] = lambda: False,
     ) -> None:
         self.epoch = epoch
         self.metadata: Body | None = None
@@ -57,8 +60,13 @@ class OwnRecord:
         self._profile = profile
         self._wall_ms = wall_ms
         self._rng = rng
+        self._denied = denied
         self._seq = 0
+        self._signed_at = float("-inf")
         self._refresh_at = float("inf")
+        self._insist_at = float("inf")
+        self._contradicted = False
+        """A neighbour has taken back a link that lives, since the last version."""
         self._links = PublishPacer()
         self._words = PublishPacer()
         """What the peer says of itself: a person who changes it does not wait until all links of a
@@ -79,6 +87,14 @@ class OwnRecord:
         if not self.leaving:
             self._links.urge(now)
 
+    def contradict(self, now: float) -> None:
+        """Say that a neighbour has taken back a link that lives; it may list it again meanwhile.
+
+        A version follows soon even so: others may have seen only what denies us.
+        """
+        self._contradicted = True
+        self._insist_at = min(self._insist_at, max(now, self._signed_at + INSIST_SECONDS))
+
     def outdo(self, record: Record, now: float) -> None:
         """Jump above a record of our own key that is newer than ours.
 
@@ -95,11 +111,20 @@ class OwnRecord:
         if now >= self._refresh_at:
             self._refresh_at = float("inf")
             self._words.request(now)
+        if now >= self._insist_at:
+            self._insist_at = float("inf")
+            if not self.leaving and (self._contradicted or self._denied()):
+                self._links.request(now)
         return self._links.due(now) or self._words.due(now)
 
     def next_time(self) -> float:
         """When a new version will be due."""
-        due = (self._links.next_time(), self._words.next_time(), self._refresh_at)
+        due = (
+            self._links.next_time(),
+            self._words.next_time(),
+            self._refresh_at,
+            self._insist_at,
+        )
         return min(moment for moment in due if moment is not None)
 
     def sign(self, edges: Iterable[Edge], now: float) -> Record:
@@ -109,6 +134,9 @@ class OwnRecord:
         for pacer in (self._links, self._words):
             pacer.published(now, heard=bool(edges))
         self._refresh_at = now + self._rng.uniform(*REFRESH_SECONDS)
+        self._signed_at, self._contradicted = now, False
+        # A neighbour that is new does not list us yet: whether one denies us is looked at then.
+        self._insist_at = now + INSIST_SECONDS if self._denied() else float("inf")
         return sign_record(
             self._identity,
             self._mesh,

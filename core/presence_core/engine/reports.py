@@ -283,6 +283,7 @@ def _some(items: list[str], between: str = ", ", most: int = 3) -> str:
 
 
 def _span(seconds: float) -> str:
+    """Round a span: as it is measured over the network, finer words would never stand still."""
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

@@ -6,7 +6,7 @@ affects, not a look at everybody.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,19 +38,33 @@ class Way(NamedTuple):
 
 
 class EdgeState(NamedTuple):
-    """An edge that somebody stands by: since when (Unix seconds), and whether both ends do."""
+    """An edge that somebody stands by, since when (Unix seconds).
+
+    ``silent`` is the end that does not list it, None when both do.
+    """
 
     since: int
-    confirmed: bool
+    silent: bytes | None = None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether both ends stand by it."""
+        return self.silent is None
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What was changed: edges, peers whose way or edges are others now, and those whose way is."""
+    """What was changed: edges, peers whose way or edges are others now, and those whose way is.
 
-    edges: set[EdgeKey]
-    peers: set[bytes]
-    rerouted: set[bytes]
+    ``lost`` are those of the rerouted to which there is no way any more, ``gained`` those to which
+    there was none before.
+    """
+
+    edges: set[EdgeKey] = field(default_factory=set)
+    peers: set[bytes] = field(default_factory=set)
+    rerouted: set[bytes] = field(default_factory=set)
+    lost: set[bytes] = field(default_factory=set)
+    gained: set[bytes] = field(default_factory=set)
 
 
 def edge_key(a: bytes, b: bytes, transport: int) -> EdgeKey:
@@ -69,7 +83,21 @@ class _Ends:
     high: int | None = None
     since: int | None = None
     """As it was settled; None: nobody stood by it."""
-    confirmed: bool = False
+    silent: bytes | None = None
+
+    def now(self, low: bytes, high: bytes) -> tuple[int | None, bytes | None]:
+        """Return since when somebody stands by it, and which of its ends does not."""
+        if self.own is not None:
+            return self.own, None
+        if self.low is None:
+            return self.high, None if self.high is None else low
+        if self.high is None:
+            return self.low, high
+        return max(self.low, self.high), None
+
+    def confirmed(self) -> bool:
+        """Whether both ends stood by it, as it was settled."""
+        return self.since is not None and self.silent is None
 
 
 class Topology:
@@ -95,15 +123,16 @@ class Topology:
 
     # -- what changes
 
-    def claim(self, key: bytes, edges: Iterable[Edge]) -> None:
+    def claim(self, key: bytes, edges: Iterable[Edge]) -> bool:
         """Take the edges that the newest record of a remote peer lists; none drops them all.
 
         An edge of a peer to itself, and whatever is said under our own key, is passed over.
+        Returns whether it takes back an edge that is a live link of our own.
         """
         listed = tuple(edges)
         before = self._listed.get(key, ())
         if listed == before or key == self._own_key:
-            return
+            return False
         if listed:
             self._listed[key] = listed
         else:
@@ -111,9 +140,12 @@ class Topology:
         new = _named(key, listed)
         for edge, since in new.items():
             self._say(key, edge, since)
-        if before:
-            for edge in _named(key, before).keys() - new.keys():
-                self._say(key, edge, None)
+        if not before:
+            return False
+        dropped = _named(key, before).keys() - new.keys()
+        for edge in dropped:
+            self._say(key, edge, None)
+        return not self._own.keys().isdisjoint(dropped)
 
     def _say(self, key: bytes, edge: EdgeKey, since: int | None) -> None:
         """One end of an edge says since when it is there; None: it is not."""
@@ -140,7 +172,7 @@ class Topology:
 
     def settle(self) -> Settled:
         """Work out what the changes since the last time mean."""
-        settled = Settled(set(), set(), set())
+        settled = Settled()
         if not self._dirty:
             return settled
         turned: set[_Pair] = set()
@@ -148,9 +180,9 @@ class Topology:
             self._settle_edge(edge, ends, settled, turned)
         self._dirty.clear()
         if len(turned) > max(FEW_PAIRS, len(self._hops) // FEW_SHARE):
-            self._find_ways(settled.rerouted)
+            self._find_ways(settled)
         elif turned:
-            self._settle_ways(list(turned), settled.rerouted)
+            self._settle_ways(list(turned), settled)
         settled.peers.update(settled.rerouted)
         return settled
 
@@ -159,17 +191,10 @@ class Topology:
     ) -> None:
         """Bring one edge up to date; note its ends if they are linked now and were not, or were."""
         low, high, _ = edge
-        confirmed = True
-        if ends.own is not None:
-            since: int | None = ends.own
-        elif ends.low is None or ends.high is None:
-            since = ends.high if ends.low is None else ends.low
-            confirmed = False
-        else:
-            since = max(ends.low, ends.high)
+        since, silent = ends.now(low, high)
         if since is None:
             del self._edges[edge]
-        if ends.since == since and ends.confirmed is confirmed:
+        if ends.since == since and ends.silent == silent:
             return
         settled.edges.add(edge)
         settled.peers.add(low)
@@ -180,11 +205,10 @@ class Topology:
         elif ends.since is None:
             self._of.setdefault(low, {})[edge] = None
             self._of.setdefault(high, {})[edge] = None
-        ends.since = since
-        if ends.confirmed is not confirmed:
-            ends.confirmed = confirmed
-            if self._count(low, high, 1 if confirmed else -1):
-                turned ^= {(low, high)}
+        was, confirmed = ends.confirmed(), since is not None and silent is None
+        ends.since, ends.silent = since, silent
+        if was is not confirmed and self._count(low, high, 1 if confirmed else -1):
+            turned ^= {(low, high)}
 
     def _forget(self, key: bytes, edge: EdgeKey) -> None:
         edges = self._of[key]
@@ -210,8 +234,8 @@ class Topology:
 
     # -- ways: the breadth-first search of the whole mesh, when much has changed
 
-    def _find_ways(self, changed: set[bytes]) -> None:
-        """Work out all ways anew; add those who have another one, or none any more."""
+    def _find_ways(self, settled: Settled) -> None:
+        """Work out all ways anew; note those who have another one, or none any more."""
         before, self._ways = self._ways, {}
         hops = self._hops = {self._own_key: 0}
         edge, hop = [self._own_key], 0
@@ -219,9 +243,11 @@ class Topology:
             for key in edge:
                 way = Way(hop, self._via(key, hop))
                 old = before.pop(key, None)
+                if old is None:
+                    settled.gained.add(key)
                 if way != old:
-                    changed.add(key)
-                self._ways[key] = way if old is None or way != old else old
+                    settled.rerouted.add(key)
+                self._ways[key] = way
             hop += 1
             further = []
             for key in edge:
@@ -230,20 +256,24 @@ class Topology:
                         hops[other] = hop
                         further.append(other)
             edge = further
-        changed.update(before)
+        settled.lost.update(before)
+        settled.rerouted.update(before)
 
     # -- ways: the same search, but only where something has changed
 
-    def _settle_ways(self, pairs: list[_Pair], changed: set[bytes]) -> None:
-        """Follow up links that came or went between two peers; add those with another way."""
+    def _settle_ways(self, pairs: list[_Pair], settled: Settled) -> None:
+        """Follow up links that came or went between two peers; note those with another way."""
         both = [*pairs, *((high, low) for low, high in pairs)]
         moved: dict[bytes, int | None] = dict(self._cut_off(both))
         self._reach_out(both, moved)
-        for key in moved:
+        for key, hops in moved.items():
             if key not in self._hops:
                 del self._ways[key]
-                changed.add(key)
-        self._name_ways(self._unsure(both, moved), changed)
+                settled.lost.add(key)
+            elif hops is None:
+                settled.gained.add(key)
+        settled.rerouted.update(settled.lost)
+        self._name_ways(self._unsure(both, moved), settled.rerouted)
 
     def _cut_off(self, pairs: list[_Pair]) -> dict[bytes, int]:
         """Take the hops from everybody who has no way of that many any more; return what they were.
@@ -337,6 +367,21 @@ class Topology:
             return found.pop()
         return tuple(sorted(set().union(*found)))
 
+    # -- what records say, as of the last claim
+
+    def lists(self, key: bytes, other: bytes) -> bool:
+        """Whether a peer stands by a link with another; of our own, whether there is a link."""
+        if key == self._own_key:
+            return any(other in edge for edge in self._own)
+        return any(edge.key == other for edge in self._listed.get(key, ()))
+
+    def denied(self) -> bool:
+        """Whether the other end of a live link of our own does not list it."""
+        both = ((edge, self._edges[edge]) for edge in self._own)
+        return any(
+            (ends.high if edge[0] == self._own_key else ends.low) is None for edge, ends in both
+        )
+
     # -- what there is, as of the last settle
 
     def way(self, key: bytes) -> Way | None:
@@ -364,7 +409,7 @@ class Topology:
         ends = self._edges.get(edge)
         if ends is None or ends.since is None:
             return None
-        return EdgeState(ends.since, ends.confirmed)
+        return EdgeState(ends.since, ends.silent)
 
     def edges_of(self, key: bytes) -> Iterable[EdgeKey]:
         """Return the edges of a peer, also those that only the other end lists."""

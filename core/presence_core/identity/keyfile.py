@@ -100,7 +100,8 @@ class KeyFile:
             raise HomeError(_cannot("use", path, error)) from None
         try:
             lock_file(lock)
-            _sweep(home)
+            for name in (IDENTITY_FILE, EPOCH_FILE):
+                sweep(home / name)
             return cls(path, _load_identity(path, lock.read()), lock)
         except BlockingIOError:
             lock.close()
@@ -218,11 +219,10 @@ def _create_identity(path: Path) -> None:
     _sync_folder(path.parent)
 
 
-def _sweep(home: Path) -> None:
-    """Remove what a killed process left behind of files that only the holder of the lock writes."""
-    for name in (IDENTITY_FILE, EPOCH_FILE):
-        for left in home.glob(f".{name}.*.new"):
-            left.unlink(missing_ok=True)
+def sweep(path: Path) -> None:
+    """Remove what a killed process left behind of a file: whoever holds the lock alone writes."""
+    for left in path.parent.glob(f".{path.name}.*.new"):
+        left.unlink(missing_ok=True)
 
 
 def private_key_pem(private: Ed25519PrivateKey) -> bytes:

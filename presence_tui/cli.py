@@ -131,6 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_identity(commands)
     _add_serve(commands)
     _add_trust(commands)
+    _add_doctor(commands)
     _add(commands, "schema", "print the JSON Schema of all JSON output", "about:schema")
     _add(commands, "version", "print the version", "about:version")
     return parser
@@ -295,6 +296,14 @@ def _add_trust(commands: _Commands) -> None:
     add_trust(lambda name, what, command: _add(trust, name, what, command))
     issuer = _verbs(commands, "issuer", "whom this device believes about identity")
     add_issuer(lambda name, what, command: _add(issuer, name, what, command))
+
+
+def _add_doctor(commands: _Commands) -> None:
+    what = "say what works on this machine, what does not, and what to do"
+    doctor = _add(commands, "doctor", what, "doctor:doctor")
+    add_engine_options(doctor, after_command=True)
+    doctor.add_argument("--json", action="store_true", help="the same as JSON")
+    doctor.add_argument("--compact", action="store_true", help="JSON on one line")
 
 
 def _verbs(commands: _Commands, name: str, what: str) -> _Commands:

@@ -44,7 +44,7 @@ async def look(case: Case) -> Sequence[Finding]:
 
 async def look_at_bluez(*, asked: bool = False) -> Finding:
     """Ask BlueZ, the Bluetooth service of Linux, on the system bus."""
-    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
+    missing = await in_thread(_missing)
     if missing:
         return _trouble(Trouble.NO_LIBRARY, ", ".join(missing), asked=asked)
     from presence_core.transports.ble.bluez_adapter import adapters_of
@@ -63,6 +63,11 @@ async def look_at_bluez(*, asked: bool = False) -> Finding:
     if not adapters:
         return _trouble(Trouble.NO_ADAPTER, "bluetoothd has none", asked=True)
     return judge(adapters[0], version=await _version(), asked=asked)
+
+
+def _missing() -> list[str]:
+    """Return which of the libraries cannot be imported. Blocks; imports none of them."""
+    return [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
 
 
 def judge(adapter: BluezAdapter, *, version: str, asked: bool) -> Finding:
@@ -86,7 +91,7 @@ def _trouble(trouble: Trouble, detail: str, *, asked: bool) -> Finding:
 
 async def _version() -> str:
     """Return the version of BlueZ, as its command says; the bus does not tell it."""
-    command = shutil.which("bluetoothctl")
+    command = await in_thread(lambda: shutil.which("bluetoothctl"))
     if command is None:
         return "BlueZ of unknown version"
     process = await asyncio.create_subprocess_exec(

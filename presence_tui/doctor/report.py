@@ -54,7 +54,10 @@ def _words(state: FindingState) -> Span:
 def verdict(findings: Sequence[Finding]) -> str:
     """Say in numbers how it stands, the worst first."""
     counts = [(state, sum(one.state is state for one in findings)) for state in _ORDER]
-    return ", ".join(f"{count} {state}" for state, count in counts)
+    return ", ".join(
+        f"{count} {'warnings' if state is FindingState.WARNING and count != 1 else state}"
+        for state, count in counts
+    )
 
 
 _ORDER = (

@@ -12,9 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from presence_core.identity.keyfile import IDENTITY_FILE, is_locked
+from presence_core.engine.home import mesh_of
+from presence_core.identity.keyfile import IDENTITY_FILE, HomeError, is_locked
 from presence_core.model import ConditionState, ViewState
-from presence_tui.doctor.finding import Finding, FindingState, of_condition, off, ok, unknown
+from presence_tui.doctor.finding import (
+    Finding,
+    FindingState,
+    of_condition,
+    off,
+    ok,
+    unknown,
+    warning,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +43,9 @@ _VIEWS = {
     ViewState.STALE: FindingState.WARNING,
     ViewState.BLIND: FindingState.WARNING,
 }
+
+
+_TROUBLED = (ConditionState.WARNING, ConditionState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +113,28 @@ def look(case: Case) -> Sequence[Finding]:
         hint = "its conditions are in its dashboard (5), or in what it prints with --json"
         return [unknown(NAME, said, hint)]
     graph = running.graph
-    found = [_view(running, graph)]
+    found = [_view(running, graph), *_other_mesh(case, graph)]
     for one in graph.conditions:
-        if one.state in (ConditionState.WARNING, ConditionState.FAILED):
+        if one.state in _TROUBLED:
             said = f"{source_name(one.source)}: {one.message or one.state}"
             found.append(of_condition(NAME, one.state, said, one.hint))
-    if len(found) == 1:
+    if not any(one.state in _TROUBLED for one in graph.conditions):
         found.append(ok(NAME, f"it reports no trouble, in {len(graph.conditions)} conditions"))
     return found
+
+
+def _other_mesh(case: Case, graph: PresenceGraph) -> list[Finding]:
+    """Say when what is tried here is about another mesh than the one that the engine is in."""
+    if case.trouble is not None:
+        return []
+    try:
+        mesh = mesh_of(case.config, case.home)
+    except HomeError:
+        return []
+    if (mesh.name, mesh.open) == (graph.mesh.name, graph.mesh.open):
+        return []
+    said = f"it is in the mesh {graph.mesh.name}, and what is tried here is about {mesh.name}"
+    return [warning(NAME, said, "give the same options here as to that engine, or restart it")]
 
 
 def _process(running: Running) -> str:

@@ -10,7 +10,7 @@ from presence_tui.doctor.finding import Finding, of_error, ok, warning
 from presence_tui.look import check_keys, look_of
 from presence_tui.options import FLAGS, environment_name
 from presence_tui.output import CommandError
-from presence_tui.settings import CONFIG_FILE, config_of, config_of_flags
+from presence_tui.settings import CONFIG_FILE, config_of
 
 if TYPE_CHECKING:
     import argparse
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from presence_tui.doctor.examination import Case
 
 NAME = "settings"
+GO_ON = "what follows goes by the flags alone"
 
 
-def read_settings(args: argparse.Namespace) -> tuple[PresenceConfig, Finding | None]:
+def read_settings(
+    args: argparse.Namespace, by_flags: PresenceConfig
+) -> tuple[PresenceConfig, Finding | None]:
     """Return what an engine would be told, and what keeps the settings from being used.
 
-    Then it is what the flags alone say. Raises CommandError when the flags make no sense: whoever
-    typed them is there to correct them.
+    Then it is ``by_flags``, what the flags alone say.
     """
-    by_flags = config_of_flags(args)
     try:
         config = config_of(args)
         screen = look_of(args)
@@ -39,13 +40,10 @@ def read_settings(args: argparse.Namespace) -> tuple[PresenceConfig, Finding | N
             check_keys(screen.keys, rooms())
     except CommandError as error:
         trouble = of_error(NAME, error)
-        told = f"until this is corrected no engine starts; {_ON}"
+        told = f"until this is corrected no engine starts; {GO_ON}"
         hint = f"{trouble.hint}; {told}" if trouble.hint else told
         return by_flags, Finding(NAME, trouble.state, trouble.found, hint)
     return config, None
-
-
-_ON = "what follows goes by the flags alone"
 
 
 def look(case: Case) -> Sequence[Finding]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from presence_core.config import PresenceConfig
 from presence_tui.doctor.finding import Finding, unknown
 from presence_tui.output import CommandError
-from presence_tui.settings import home_of
+from presence_tui.settings import config_of_flags, home_of
 
 if TYPE_CHECKING:
     import argparse
@@ -99,7 +99,7 @@ async def examine(args: argparse.Namespace) -> tuple[Finding, ...]:
 
 
 async def _case(args: argparse.Namespace) -> Case:
-    from presence_tui.doctor.configuration import read_settings
+    from presence_tui.doctor.configuration import GO_ON, read_settings
     from presence_tui.doctor.running import Running, find_running
 
     home = home_of(args)
@@ -110,7 +110,8 @@ async def _case(args: argparse.Namespace) -> Case:
     async def settings() -> Sequence[Finding]:
         nonlocal config, trouble, refused
         try:
-            config, trouble = await in_thread(lambda: read_settings(args))
+            config = await in_thread(lambda: config_of_flags(args))  # whatever the rest does
+            config, trouble = await in_thread(lambda: read_settings(args, config))
         except CommandError as error:
             refused = error
         return ()
@@ -123,4 +124,6 @@ async def _case(args: argparse.Namespace) -> Case:
     late, _ = await asyncio.gather(bounded("settings", settings), bounded("engine", engine))
     if refused is not None:
         raise refused
-    return Case(home, config, trouble or next(iter(late), None), running)
+    for finding in late:
+        trouble = replace(finding, hint=f"{finding.hint}; {GO_ON}")
+    return Case(home, config, trouble, running)

@@ -10,8 +10,7 @@ from presence_core.engine.conditions import Conditions
 from presence_core.engine.credentials import Credentials
 from presence_core.identity.keyfile import HomeError, read_identity
 from presence_core.identity.verify import MISSING
-from presence_core.model import ConditionState
-from presence_tui.doctor.finding import Finding, of_condition, of_error, off, ok, warning
+from presence_tui.doctor.finding import Finding, of_error, off, ok, warning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +23,10 @@ NAME = "identity"
 
 def look(case: Case) -> Sequence[Finding]:
     """Judge what an engine would, with its own words."""
-    conditions = Conditions(lambda: datetime.now(UTC), lambda: None)
     credentials = Credentials(
         case.home,
         case.config.issuers,
-        conditions,
+        Conditions(lambda: datetime.now(UTC), lambda: None),
         publish=lambda _: None,
         tell=lambda _: None,
     )
@@ -38,12 +36,8 @@ def look(case: Case) -> Sequence[Finding]:
         own = _own(case, credentials, wall)
     except HomeError as error:
         return [of_error(NAME, error)]
-    credentials.report(own, wall)
-    found = [
-        of_condition(NAME, one.state, one.message, one.hint)
-        for one in conditions.all()
-        if one.state is not ConditionState.OK
-    ]
+    concerns = credentials.concerns(own, wall)
+    found = [warning(NAME, concern.message, concern.hint) for concern in concerns]
     names = [issuer.name for issuer in credentials.trusted()]
     if not found:
         found.append(_words(own))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -157,9 +158,9 @@ def mesh() -> MeshKey:
     return MeshKey.generate("test")
 
 
-def current(line: dict[str, Any]) -> bool:
-    view = line.get("view") or (line.get("after") if line.get("kind") == "view_changed" else None)
-    return view is not None and view["state"] != "filling"
+def blind_and_refused(graph: dict[str, Any]) -> bool:
+    states = {one["source"]: one["state"] for one in graph["conditions"]}
+    return bool(graph["view"]["state"] == "blind" and states["static"] == "warning")
 
 
 def test_beside_a_running_engine_it_tells_what_that_reports(tmp_path: Path, mesh: MeshKey) -> None:
@@ -169,9 +170,8 @@ def test_beside_a_running_engine_it_tells_what_that_reports(tmp_path: Path, mesh
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         dead = f"127.0.0.1:{nobody.getsockname()[1]}"
-        with Stream(*options, "--peer", dead, "--json", "--watch") as engine:
-            engine.until(current)
-            engine.kind("condition_changed")
+        with Stream(*options, "--peer", dead, "--json", "--watch", "--full") as engine:
+            engine.until(blind_and_refused)
             by_name = found(run("doctor", *options, "--json"), EXIT_DONE)
             assert str(engine.process.pid) in by_name["engine"][0]["found"]
             assert by_name["engine"][0]["state"] == "warning"  # nobody else is here
@@ -186,6 +186,7 @@ def test_beside_a_running_engine_it_tells_what_that_reports(tmp_path: Path, mesh
             )
             assert any("it is in the mesh" in one["found"] for one in other["engine"])
             assert engine.process.poll() is None
+            assert engine.end(signal.SIGTERM) == (0, "")
     left = doctor(home, *STILL)
     assert left["engine"][0]["state"] == "off"
     assert not list((home / "run").iterdir())
@@ -287,7 +288,7 @@ def test_a_wrong_environment_is_a_finding_and_a_wrong_flag_wrong_usage(
 ) -> None:
     for flags in (["--transport", "smoke"], ["--bogus"], ["--mesh", "a", "--mesh-key-file", "b"]):
         refused(run("doctor", "--home", home, *flags), EXIT_USAGE)
-    monkeypatch.setenv("PRESENCE_LISTEN", "nonsense")
+    monkeypatch.setenv("PRESENCE_LISTEN", "nonsense:port")
     (settings,) = doctor(home, *STILL, code=EXIT_NO)["settings"]
     assert settings["found"].startswith("PRESENCE_LISTEN: ")
     monkeypatch.setenv("PRESENCE_LISTEN", "127.0.0.1:0")
@@ -461,7 +462,13 @@ def in_network(*lines: str) -> Answer:
     return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-CABLE = ("ip link set lo up", "ip link add cable0 type dummy", "ip link set cable0 up")
+CABLE = (
+    "ip link set lo up",
+    "ip link add cable0 type veth peer name plug0",
+    "ip link set cable0 up",
+    "ip link set plug0 up",
+    "sysctl -qw net.ipv6.conf.plug0.disable_ipv6=1",
+)
 ADDRESS = ("ip addr add 10.9.8.7/24 dev cable0", "ip -6 addr add fe80::7/64 dev cable0 nodad")
 
 
@@ -487,7 +494,8 @@ def test_an_interface_of_its_own_and_a_default_port_that_is_taken(home: Path) ->
     assert "cable0 by IPv4, cable0 by IPv6" in multicast["found"]
     hold = (
         "import socket, subprocess, sys; s = socket.create_server(('', 47700)); "
-        "sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+        "done = subprocess.run(sys.argv[1:]); "
+        "s.close(); sys.exit(done.returncode)"
     )
     line = f'{COMMAND[0]} -c "{hold}" $DOCTOR {home}'
     (port,) = found(in_network(*CABLE, *ADDRESS, line), EXIT_DONE)["port"]
@@ -515,7 +523,8 @@ def test_a_firewall_that_swallows_multicast(home: Path, way: str) -> None:
 def test_a_program_that_keeps_the_port_of_mdns_for_itself(home: Path) -> None:
     hold = (
         "import socket, subprocess, sys; s = socket.socket(type=socket.SOCK_DGRAM); "
-        "s.bind(('', 5353)); sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+        "s.bind(('', 5353)); done = subprocess.run(sys.argv[1:]); "
+        "s.close(); sys.exit(done.returncode)"
     )
     line = f'{COMMAND[0]} -c "{hold}" $DOCTOR {home}'
     ipv4_only = "sysctl -qw net.ipv6.conf.all.disable_ipv6=1"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from presence_core.discovery.probe import Heard
@@ -92,7 +94,7 @@ def test_an_adapter_is_judged_by_what_it_can(
 
 def test_of_two_adapters_the_one_that_is_switched_on_is_used() -> None:
     name = "org.bluez.Adapter1"
-    objects = {
+    objects: dict[str, dict[str, dict[str, Any]]] = {
         "/org/bluez": {"org.bluez.AgentManager1": {}},
         "/org/bluez/hci0": {name: {"Powered": False, "Alias": 7}},
         "/org/bluez/hci1": {name: {"Powered": True, "Roles": ["central"]}},

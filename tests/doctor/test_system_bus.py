@@ -98,7 +98,7 @@ async def bluetoothd(objects: Mapping[str, Any]) -> AsyncIterator[None]:
         yield
     finally:
         service.disconnect()
-        await service.wait_for_disconnect()
+        await service.wait_for_disconnect()  # type: ignore[no-untyped-call]
 
 
 async def test_an_adapter_that_can_do_everything(

@@ -286,8 +286,8 @@ class Credentials:
                 return
         self._keep_fault = None
 
-    def report(self, own: Verdict, wall: float) -> None:
-        """Say what is wrong with the identity of this device, and with the files it rests on."""
+    def concerns(self, own: Verdict, wall: float) -> list[Concern]:
+        """Return what is wrong with the identity of this device, and with the files it rests on."""
         concerns = identity_concerns(
             own, logged_in=self._login, not_renewed=self._not_renewed, wall=wall
         )
@@ -303,6 +303,11 @@ class Credentials:
             Concern(fault, "who is trusted already stays trusted until then")
             for fault in self._faults
         ]
+        return concerns
+
+    def report(self, own: Verdict, wall: float) -> None:
+        """Say the :meth:`concerns`, in one condition."""
+        concerns = self.concerns(own, wall)
         if not concerns:
             self._conditions.clear("identity")
             return

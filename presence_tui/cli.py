@@ -349,6 +349,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.error("--watch goes with --json, and with no command")
     if args.full and not args.watch:
         parser.error("--full goes with --watch")
+    if args.demo is not None and args.command.endswith(":doctor"):
+        parser.error("doctor looks at this machine, --demo is a mesh of its own")
     if args.json and getattr(args, "csv", False):
         parser.error("--csv does not go with --json")
     return args

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FOLDER, SOCKET = "run", "control"
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 @contextlib.asynccontextmanager
@@ -62,7 +64,14 @@ def _make_folder(home: Path) -> Path:
     folder = home / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     if os.name == "posix":
-        folder.chmod(0o700)
+        # In a home that others can write in, what has this name may be theirs, or a link elsewhere.
+        descriptor = os.open(folder, _FOLDER)
+        try:
+            if os.fstat(descriptor).st_uid != os.geteuid():
+                raise PermissionError(errno.EPERM, "it belongs to somebody else", str(folder))
+            os.fchmod(descriptor, 0o700)
+        finally:
+            os.close(descriptor)
     return folder
 
 
@@ -75,7 +84,7 @@ def _short(folder: Path) -> Iterator[Path]:
     if sys.platform != "linux":
         yield folder / SOCKET
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    descriptor = os.open(folder, _FOLDER)
     try:
         yield Path(f"/proc/self/fd/{descriptor}") / SOCKET
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from presence_tui.doctor.finding import Finding, of_error, ok, warning
@@ -26,32 +27,39 @@ GO_ON = "what follows goes by the flags alone"
 
 def read_settings(
     args: argparse.Namespace, by_flags: PresenceConfig
-) -> tuple[PresenceConfig, Finding | None]:
-    """Return what an engine would be told, and what keeps the settings from being used.
+) -> tuple[PresenceConfig, Finding | None, Finding | None]:
+    """Return what an engine would be told, and why the settings, and those of the screen, are bad.
 
-    Then it is ``by_flags``, what the flags alone say.
+    When the settings are bad it is ``by_flags``, what the flags alone say.
     """
+    config, trouble = by_flags, None
     try:
         config = config_of(args)
+    except CommandError as error:
+        trouble = _unusable(error, f"until this is corrected no engine starts; {GO_ON}")
+    try:
         screen = look_of(args)
         if screen.keys:
             from presence_tui.rooms import rooms  # all of Textual, only for who has other keys
 
             check_keys(screen.keys, rooms())
     except CommandError as error:
-        trouble = of_error(NAME, error)
-        told = f"until this is corrected no engine starts; {GO_ON}"
-        hint = f"{trouble.hint}; {told}" if trouble.hint else told
-        return by_flags, Finding(NAME, trouble.state, trouble.found, hint)
-    return config, None
+        if trouble is None:
+            return config, None, _unusable(error, "until this is corrected no dashboard starts")
+    return config, trouble, None
+
+
+def _unusable(error: CommandError, until: str) -> Finding:
+    wrong = of_error(NAME, error)
+    return replace(wrong, hint=f"{wrong.hint}; {until}" if wrong.hint else until)
 
 
 def look(case: Case) -> Sequence[Finding]:
     """Say where the settings come from, and whether they hold."""
     path = case.home / CONFIG_FILE
-    found = [case.trouble] if case.trouble is not None else []
+    found = [one for one in (case.trouble, case.screen) if one is not None]
     names = sorted(filter(os.environ.get, map(environment_name, FLAGS.values())))
-    if case.trouble is None:
+    if not found:
         there = (
             f"{path} can be read" if path.exists() else f"there is no {path}, and needs to be none"
         )

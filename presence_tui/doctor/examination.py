@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import threading
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,11 +33,13 @@ class Case:
     """What is examined: a home, what an engine on it would be told, and one that runs already.
 
     ``trouble``: why the settings cannot be used; ``config`` is then what the flags alone say.
+    ``screen``: what is wrong with those that only the dashboard has.
     """
 
     home: Path
     config: PresenceConfig
     trouble: Finding | None
+    screen: Finding | None
     running: Running
 
 
@@ -78,6 +81,9 @@ async def bounded(
             return await check()
     except TimeoutError:
         return (unknown(name, f"no answer within {CHECK_SECONDS:.0f} s", _SLOW),)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return (unknown(name, f"cannot look: {where}{error.strerror or error}"),)
     except Exception as error:  # noqa: BLE001  whatever it is, the other checks go on
         why = " ".join(str(error).split()) or "no reason given"
         return (unknown(name, f"the check itself failed: {type(error).__name__}: {why}", _BUG),)
@@ -92,6 +98,8 @@ async def examine(args: argparse.Namespace) -> tuple[Finding, ...]:
     from presence_tui.doctor.checks import CHECKS
 
     case = await _case(args)
+    if case.config.uses("lan"):  # loading it takes a while, which is not the network's
+        await in_thread(lambda: importlib.import_module("presence_core.discovery.probe"))
     found = await asyncio.gather(
         *(bounded(check.name, partial(check.look, case)) for check in CHECKS)
     )
@@ -103,15 +111,15 @@ async def _case(args: argparse.Namespace) -> Case:
     from presence_tui.doctor.running import Running, find_running
 
     home = home_of(args)
-    config, trouble = PresenceConfig(home=home), None
+    config, trouble, screen = PresenceConfig(home=home), None, None
     refused: CommandError | None = None
     running = Running()
 
     async def settings() -> Sequence[Finding]:
-        nonlocal config, trouble, refused
+        nonlocal config, trouble, screen, refused
         try:
             config = await in_thread(lambda: config_of_flags(args))  # whatever the rest does
-            config, trouble = await in_thread(lambda: read_settings(args, config))
+            config, trouble, screen = await in_thread(lambda: read_settings(args, config))
         except CommandError as error:
             refused = error
         return ()
@@ -121,9 +129,11 @@ async def _case(args: argparse.Namespace) -> Case:
         running = await in_thread(lambda: find_running(home))
         return ()
 
-    late, _ = await asyncio.gather(bounded("settings", settings), bounded("engine", engine))
+    late, unseen = await asyncio.gather(bounded("settings", settings), bounded("engine", engine))
     if refused is not None:
         raise refused
     for finding in late:
         trouble = replace(finding, hint=f"{finding.hint}; {GO_ON}")
-    return Case(home, config, trouble, running)
+    for finding in unseen:
+        running = Running(problem=finding.found)
+    return Case(home, config, trouble, screen, running)

@@ -35,6 +35,9 @@ def look_at_home(case: Case) -> Sequence[Finding]:
         there = home.stat()
     except FileNotFoundError:
         return [_to_be_made(name, home)]
+    except OSError as error:
+        said = f"cannot use {home}: {error.strerror or error}"
+        return [failed(name, said, "choose another one with --home")]
     if not stat.S_ISDIR(there.st_mode):
         return [failed(name, f"{home} is not a folder", "choose another one with --home")]
     try:

@@ -106,6 +106,8 @@ def look(case: Case) -> Sequence[Finding]:
     from presence_tui.viewmodel.conditions import source_name
 
     running = case.running
+    if not running.locked and running.problem is not None:
+        return [unknown(NAME, f"whether one runs on this home cannot be seen: {running.problem}")]
     if not running.locked:
         return [off(NAME, "none runs on this home; what follows is tried without one")]
     if running.graph is None:

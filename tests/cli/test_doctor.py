@@ -258,8 +258,6 @@ def test_a_mesh_key_that_others_can_read(home: Path) -> None:
         ("name = ", "is not valid TOML"),
         ("transport = ['lan']", "unknown key 'transport'"),
         ("listen = 'nonsense:port'", "listen: "),
-        ("[dashboard]\ntheme = 'loud'", "'loud' is none of"),
-        ("[dashboard.keys]\n'no.such' = 'x'", "there is no key binding 'no.such'"),
         ("mesh_key_file = 'nothing'", "there is no mesh key file"),
     ],
 )
@@ -275,6 +273,23 @@ def test_a_broken_config_file_is_told_and_the_rest_looked_at(
     assert by_name["lan"][0]["state"] == "off"  # the flags count all the same
 
 
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("[dashboard]\ntheme = 'loud'", "'loud' is none of"),
+        ("[dashboard.keys]\n'no.such' = 'x'", "there is no key binding 'no.such'"),
+    ],
+)
+def test_settings_of_the_dashboard_keep_only_that_from_starting(
+    home: Path, config: str, words: str
+) -> None:
+    (home / "config.toml").write_text(config)
+    by_name = doctor(home, *STILL, code=EXIT_NO)
+    assert words in by_name["settings"][0]["found"]
+    assert "no dashboard starts" in by_name["settings"][0]["hint"]
+    assert by_name["mesh"][0]["state"] == "ok"
+
+
 def test_a_config_file_that_others_can_change(home: Path) -> None:
     path = home / "config.toml"
     path.write_text("name = 'bridge'")
@@ -288,6 +303,7 @@ def test_a_wrong_environment_is_a_finding_and_a_wrong_flag_wrong_usage(
 ) -> None:
     for flags in (["--transport", "smoke"], ["--bogus"], ["--mesh", "a", "--mesh-key-file", "b"]):
         refused(run("doctor", "--home", home, *flags), EXIT_USAGE)
+    refused(run("--demo", "2", "doctor", "--home", home), EXIT_USAGE)
     monkeypatch.setenv("PRESENCE_LISTEN", "nonsense:port")
     (settings,) = doctor(home, *STILL, code=EXIT_NO)["settings"]
     assert settings["found"].startswith("PRESENCE_LISTEN: ")
@@ -333,8 +349,21 @@ def test_hostile_words_do_not_reach_the_terminal(
 
 def test_a_home_that_cannot_be_one(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
-    by_name = doctor(tmp_path / "home", *STILL, code=EXIT_NO)
-    assert "is not a folder" in by_name["home"][0]["found"]
+    for home, words in (("home", "is not a folder"), ("home/below", "cannot use")):
+        by_name = doctor(tmp_path / home, *STILL, code=EXIT_NO)
+        assert words in by_name["home"][0]["found"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
+def test_a_home_that_cannot_be_entered_claims_nothing(home: Path) -> None:
+    home.chmod(0)
+    try:
+        by_name = doctor(home, *STILL, code=EXIT_NO)
+    finally:
+        home.chmod(0o700)
+    assert by_name["home"][0]["state"] == "failed"
+    assert by_name["engine"][0]["state"] == "unknown"
+    assert by_name["key"][0]["state"] in ("failed", "unknown")
 
 
 def test_a_home_that_others_can_write_in(home: Path) -> None:

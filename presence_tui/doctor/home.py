@@ -25,6 +25,7 @@ LITTLE_BYTES = 50 * 1024 * 1024
 
 NO_BYTES = 1024 * 1024
 _SAMPLE = bytes(4_096)
+_ROOM = "make room, run this as the user whose home it is, or choose another --home"
 _SOME = 3
 
 
@@ -45,9 +46,7 @@ def look_at_home(case: Case) -> Sequence[Finding]:
         free = shutil.disk_usage(home).free
     except OSError as error:
         why = error.strerror or error
-        return [
-            failed(name, f"cannot write in {home}: {why}", "make room, or choose another --home")
-        ]
+        return [failed(name, f"cannot write in {home}: {why}", _ROOM)]
     said = f"{home} can be written, {free // 1024**2:,} MiB are free"
     if free < NO_BYTES:
         return [failed(name, f"{said}: too little for anything", "make room on that disk")]

@@ -7,6 +7,7 @@ come back; whether one keeps out others cannot be seen from inside, and the find
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -232,7 +233,11 @@ async def look_at_addresses(case: Case) -> Sequence[Finding]:
 async def _dialled(text: str, host: str, port: int) -> Finding:
     name = "peer"
     try:
-        stream = await dial(host, port, seconds=DIAL_SECONDS)
+        async with asyncio.timeout(DIAL_SECONDS):
+            # The event loop would wait for the look-up of a name at its end, which takes as long
+            # as the name servers are away.
+            found = await in_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            stream = await dial(str(found[0][4][0]), port, seconds=DIAL_SECONDS)
     except OSError as error:
         why = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
         hint = "look whether it is switched on, at that address, and let in by its firewall"

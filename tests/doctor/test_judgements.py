@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from presence_core.config import PresenceConfig
 from presence_core.discovery.probe import Heard
 from presence_core.transports.ble.bluez_adapter import BluezAdapter, adapters_of
 from presence_tui.doctor import bluetooth, clock, terminal
+from presence_tui.doctor.examination import Case
 from presence_tui.doctor.finding import FindingState, failed, off, ok, unknown, warning, worst
 from presence_tui.doctor.network import judge_probes
+from presence_tui.doctor.running import Running
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -88,6 +93,28 @@ def test_an_adapter_is_judged_by_what_it_can(
     fields = {name: getattr(GOOD, name) for name in BluezAdapter.__slots__}
     adapter = BluezAdapter(**(fields | changes))
     finding = bluetooth.judge(adapter, version="BlueZ 5.66", asked=False)
+    assert finding.state is state
+    assert words in finding.found
+
+
+@pytest.mark.parametrize(
+    ("transports", "state", "words"),
+    [
+        (None, FindingState.OFF, "has not been proven on hardware yet"),
+        (("lan", "ble"), FindingState.UNKNOWN, "not proven on hardware yet"),
+        (("lan",), FindingState.OFF, "switched off"),
+    ],
+)
+async def test_bluetooth_on_systems_where_nobody_has_seen_it_work(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    transports: tuple[str, ...] | None,
+    state: FindingState,
+    words: str,
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    config = PresenceConfig(home=tmp_path, transports=transports)
+    (finding,) = await bluetooth.look(Case(tmp_path, config, None, None, Running()))
     assert finding.state is state
     assert words in finding.found
 

@@ -82,3 +82,13 @@ def worst(findings: Iterable[Finding]) -> FindingState:
 
 
 _WORST_FIRST = (FindingState.FAILED, FindingState.WARNING, FindingState.UNKNOWN)
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Name some, and count the others."""
+    every = list(texts)
+    more = f", and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(every[:_SHOWN]) + more
+
+
+_SHOWN = 6

@@ -230,6 +230,15 @@ def test_given_addresses_are_tried(tmp_path: Path) -> None:
     assert states == {good: "ok", bad: "warning", name: "warning"}
 
 
+def test_interfaces_that_are_not_there_are_named(tmp_path: Path) -> None:
+    by_name = doctor(tmp_path, *HERE, "--interface", "nosuch0")
+    assert [one["state"] for one in by_name["interfaces"]] == ["ok", "warning"]
+    assert "nosuch0" in by_name["interfaces"][1]["found"]
+    only = ("--transport", "lan", "--interface", "nosuch0", "--listen", "127.0.0.1:0")
+    by_name = doctor(tmp_path, *only, code=EXIT_NO)
+    assert by_name["interfaces"][0]["state"] == "failed"
+
+
 # -- what keeps an engine from running
 
 

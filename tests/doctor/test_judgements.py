@@ -14,7 +14,7 @@ from presence_core.transports.ble.bluez_adapter import BluezAdapter, adapters_of
 from presence_tui.doctor import bluetooth, clock, terminal
 from presence_tui.doctor.examination import Case
 from presence_tui.doctor.finding import FindingState, failed, off, ok, unknown, warning, worst
-from presence_tui.doctor.network import judge_probes
+from presence_tui.doctor.multicast import judge_probes
 from presence_tui.doctor.running import Running
 
 NOW = 1_800_000_000.0

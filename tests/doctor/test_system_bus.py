@@ -11,6 +11,7 @@ import pytest
 from dbus_fast import BusType, Message, RequestNameReply, Variant
 from dbus_fast.aio import MessageBus
 
+from presence_core.transports.ble.bluez import BluezRadio
 from presence_tui.doctor.bluetooth import look_at_bluez
 from presence_tui.doctor.finding import FindingState
 from tests.support import PATIENCE
@@ -151,3 +152,19 @@ async def test_a_user_who_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         finding = await look_at_bluez()
     assert finding.state is FindingState.FAILED
     assert "may not use Bluetooth" in finding.found
+
+
+async def test_an_engine_uses_the_adapter_that_is_judged_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dark = {**GOOD, ADAPTER: {"Powered": Variant("b", False)}}
+    objects = {"/org/bluez/hci0": dark, "/org/bluez/hci1": GOOD}
+    async with bus(tmp_path, monkeypatch), bluetoothd(objects):
+        finding = await look_at_bluez()
+        radio = BluezRadio()
+        await radio.open(lambda: None)
+        assert radio.trouble is None
+        assert radio.peripheral is not None
+        assert radio.central.adapter == "hci1"
+        await radio.close()
+    assert "hci1" in finding.found

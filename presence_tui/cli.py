@@ -131,6 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_identity(commands)
     _add_serve(commands)
     _add_trust(commands)
+    _add_doctor(commands)
     _add(commands, "schema", "print the JSON Schema of all JSON output", "about:schema")
     _add(commands, "version", "print the version", "about:version")
     return parser
@@ -297,6 +298,14 @@ def _add_trust(commands: _Commands) -> None:
     add_issuer(lambda name, what, command: _add(issuer, name, what, command))
 
 
+def _add_doctor(commands: _Commands) -> None:
+    what = "say what works on this machine, what does not, and what to do"
+    doctor = _add(commands, "doctor", what, "doctor:doctor")
+    add_engine_options(doctor, after_command=True)
+    doctor.add_argument("--json", action="store_true", help="the same as JSON")
+    doctor.add_argument("--compact", action="store_true", help="JSON on one line")
+
+
 def _verbs(commands: _Commands, name: str, what: str) -> _Commands:
     parser = _add(commands, name, what, None)
     add_home_option(parser)
@@ -340,6 +349,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.error("--watch goes with --json, and with no command")
     if args.full and not args.watch:
         parser.error("--full goes with --watch")
+    if args.demo is not None and args.command.endswith(":doctor"):
+        parser.error("doctor looks at this machine, --demo is a mesh of its own")
     if args.json and getattr(args, "csv", False):
         parser.error("--csv does not go with --json")
     return args

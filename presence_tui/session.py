@@ -92,8 +92,8 @@ async def engine(
 ) -> AsyncIterator[Presence]:
     """Run the engine that the options describe, or a demo mesh.
 
-    ``identities_first``: the members of a demo log in before anybody looks. What keeps it from
-    running becomes a CommandError.
+    ``identities_first``: the members of a demo log in before anybody looks. Other commands can
+    look through it meanwhile. What keeps it from running becomes a CommandError.
     """
     from presence_core.codec.metadata import MetadataError  # these load cryptography and cbor2
     from presence_core.errors import EngineError
@@ -110,10 +110,12 @@ async def engine(
                 presence = mesh.presence
             else:
                 from presence_core.presence import Presence
+                from presence_tui.control.home import open_to_looks
                 from presence_tui.identity_service.renewing import renewing
 
                 presence = await stack.enter_async_context(Presence(config_of(args)))
                 await stack.enter_async_context(renewing(home_of(args)))
+                await stack.enter_async_context(open_to_looks(presence, home_of(args)))
         except (EngineError, HomeError) as error:
             raise CommandError(str(error)) from None
         except (MetadataError, ValueError) as error:

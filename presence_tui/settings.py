@@ -68,6 +68,26 @@ def config_of(args: argparse.Namespace) -> PresenceConfig:
     return PresenceConfig(home=home, **fields)
 
 
+def config_of_flags(args: argparse.Namespace) -> PresenceConfig:
+    """Put together what the flags alone say, for whoever goes on when the other settings are bad.
+
+    A key file that is of no use is left out. Raises CommandError for flags that make no sense.
+    """
+    from presence_core.config import PresenceConfig
+
+    level = _from_flags(args)
+    _refuse_two_meshes(level)
+    fields = {}
+    for key, given in level.items():
+        try:
+            name, value = _field(key, given)
+            fields[name] = value
+        except CommandError as error:
+            if error.code == EXIT_USAGE:
+                raise
+    return PresenceConfig(home=home_of(args), **fields)
+
+
 def names_of(args: argparse.Namespace) -> tuple[str | None, str | None]:
     """Return the names of the mesh and of the device, None where nobody gave one.
 
@@ -86,10 +106,14 @@ def _merged(args: argparse.Namespace, home: Path) -> dict[str, _Given]:
         if any(key in level for key in _MESH):  # one way to name the mesh replaces the other
             merged = {key: given for key, given in merged.items() if key not in _MESH}
         merged |= level
+    _refuse_two_meshes(merged)
+    return merged
+
+
+def _refuse_two_meshes(merged: Mapping[str, _Given]) -> None:
     if all(key in merged for key in _MESH):
         one, other = (merged[key] for key in _MESH)
         raise CommandError(f"give either {one.origin} or {other.origin}, not both", one.code)
-    return merged
 
 
 def _from_flags(args: argparse.Namespace) -> dict[str, _Given]:

@@ -45,6 +45,7 @@ MESH_SCHEMA = "presence-mesh/1"
 IDENTITY_SCHEMA = "presence-identity/1"
 TRUST_SCHEMA = "presence-trust/1"
 ISSUERS_SCHEMA = "presence-issuers/1"
+DOCTOR_SCHEMA = "presence-doctor/1"
 
 
 def json_schema() -> dict[str, Any]:

@@ -13,7 +13,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from presence_core.codec.text import safe_text
-from presence_core.engine.credential_files import IssuerFolder, TokenFile
+from presence_core.engine.credential_files import (
+    RENEWAL_FILE,
+    IssuerFolder,
+    TokenFile,
+    renewal_failure,
+)
 from presence_core.identity.issuer import IssuerObjectError
 from presence_core.identity.keyfile import IDENTITY_FILE, HomeError, KeyFile, load_identity
 from presence_core.identity.keys import peer_key_text
@@ -27,7 +32,6 @@ from presence_tui.identity_service.login_file import (
     remove_login,
     save_login,
 )
-from presence_tui.identity_service.renewal import FAILURE_FILE
 from presence_tui.identity_service.trusted import GENUINE, learn, trusted_issuers
 from presence_tui.output import EXIT_DONE, EXIT_NO, EXIT_USAGE, CommandError
 from presence_tui.settings import config_of, home_of
@@ -60,7 +64,7 @@ def login(args: argparse.Namespace) -> int:
         _check_keys(home, granted.key_set)
         TokenFile(home).save(granted.token)
         save_login(home, replace(how, issuer=granted.issuer))
-        (home / FAILURE_FILE).unlink(missing_ok=True)
+        (home / RENEWAL_FILE).unlink(missing_ok=True)
         _say_welcome(granted)
         known = trusted_issuers(IssuerFolder(home), config_of(args).issuers)
         if known.key_set(granted.issuer) is None:
@@ -204,7 +208,7 @@ def logout(args: argparse.Namespace) -> int:
         known = remove_login(home)
         known = (home / "identity.token").exists() or known
         TokenFile(home).save(None)
-        (home / FAILURE_FILE).unlink(missing_ok=True)
+        (home / RENEWAL_FILE).unlink(missing_ok=True)
     except HomeError as error:
         raise CommandError(str(error)) from None
     except OSError as error:
@@ -228,7 +232,7 @@ def show(args: argparse.Namespace) -> int:
     verdict = MISSING
     if raw is not None and peer_key is not None:
         verdict = issuers.check(raw, peer_key, time.time())
-    trouble = _trouble(home)
+    trouble = renewal_failure(home)
     if args.json:
         output.data(dumps(_as_json(peer_key, verdict, how, trouble), compact=args.compact))
     elif raw is not None:
@@ -238,14 +242,6 @@ def show(args: argparse.Namespace) -> int:
         output.say("this device has no identity token: presence-tui identity login --service URL")
         return EXIT_NO
     return EXIT_DONE if verdict.identity.status is IdentityStatus.VERIFIED else EXIT_NO
-
-
-def _trouble(home: Path) -> str | None:
-    try:
-        text = (home / FAILURE_FILE).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    return safe_text(text.strip(), limit=500) or None
 
 
 def _as_json(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from presence_core.model import JsonObject, Peer, PresenceGraph
 
-COLUMNS = ("name", "key", "state", "hops", "via", "links", "identity", "rtt", "seen")
+COLUMNS = ("name", "key", "state", "hops", "via", "links", "identity", "trust", "rtt", "seen")
 
 
 _VIA_WIDTH = 32
@@ -107,6 +107,7 @@ def _cells(peer: Peer, graph: PresenceGraph, now: datetime) -> tuple[str, ...]:
         via_words(peer, Names(graph).name, _VIA_WIDTH).strip() or "-",
         safe_text(_links(peer, graph), limit=40),
         str(peer.identity.status),
+        f"{peer.trust} (warning)" if peer.key_warning is not None else str(peer.trust),
         "-" if rtt is None else f"{rtt:.1f} ms",
         "-" if seen is None else ago(seen, now),
     )

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from presence_core.engine.credential_files import IssuerFolder, TokenFile
+from presence_core.engine.credential_files import RENEWAL_FILE, IssuerFolder, TokenFile
 from presence_core.identity.keyfile import HomeError, atomic_write, load_identity
 from presence_core.identity.token import LEEWAY, Token, TokenError, parse_token
 from presence_core.identity.verify import Taken
@@ -39,9 +39,6 @@ LONGEST_PAUSE = 900.0
 
 LOOK_SECONDS = 600.0
 """How often the service is asked for new keys and revocations, give or take a fifth."""
-
-FAILURE_FILE = "renewal.failed"
-"""While renewal fails: one line of why, for ``identity show``."""
 
 log = logging.getLogger(__name__)
 
@@ -170,10 +167,10 @@ class Renewal:
         return pause * self._chance.uniform(0.5, 1.0)
 
     async def _say(self, trouble: str | None) -> None:
-        """Keep what goes wrong where ``identity show`` finds it, and once in the log."""
+        """Keep what goes wrong where the engine and commands find it, and once in the log."""
 
         def write() -> bool:
-            path = self._home / FAILURE_FILE
+            path = self._home / RENEWAL_FILE
             if trouble is None:
                 path.unlink(missing_ok=True)
                 return False

@@ -37,13 +37,26 @@ def file_name(now: datetime, form: Form) -> str:
     return f"presence-peers-{now:%Y%m%d-%H%M%S}.{form}"
 
 
+_TITLES = (
+    "peerKey",
+    "deviceName",
+    "state",
+    "direct",
+    "hops",
+    "identity",
+    "rttMs",
+    "lastSeen",
+    "via",
+    "trust",
+)
+"""What is added stands last: scripts count columns."""
+
+
 def peers_csv(chosen: Iterable[Peer]) -> str:
     """Return peers as CSV with a line of titles."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["peerKey", "deviceName", "state", "direct", "hops", "identity", "rttMs", "lastSeen", "via"]
-    )
+    writer.writerow(_TITLES)
     for peer in chosen:
         where = peer.presence
         writer.writerow(
@@ -57,6 +70,7 @@ def peers_csv(chosen: Iterable[Peer]) -> str:
                 rtt_of(peer),
                 time_to_json(where.last_seen),
                 " ".join(where.via),
+                peer.trust,
             ]
         )
     return text.getvalue().removesuffix("\n")

@@ -229,6 +229,18 @@ def test_a_static_address_is_dialled(options: Callable[[str], list[str]]) -> Non
     assert static["state"] == "ok"
 
 
+def test_why_the_token_is_not_renewed_is_among_the_conditions(tmp_path: Path) -> None:
+    """Renewal and engine know of each other by a file of the home alone."""
+    (tmp_path / "login.json").write_text("{}")
+
+    def said(graph: dict[str, Any]) -> bool:
+        found = [one for one in graph["conditions"] if one["source"] == "identity"]
+        return any("is not renewed: " in (one["message"] or "") and one["hint"] for one in found)
+
+    with Stream("--home", tmp_path, *NOWHERE, "--json", "--watch", "--full") as engine:
+        engine.until(said)
+
+
 # -- what keeps an engine from running: one line, what to do, 3
 
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 import csv
 import io
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.cells import cell_len
 
-from presence_core.model import PeerPresence, PresenceGraph, PresenceState, View, ViewState
+from presence_core.model import (
+    PeerPresence,
+    PresenceGraph,
+    PresenceState,
+    Trust,
+    View,
+    ViewState,
+)
 from presence_tui import cli
 from presence_tui.commands.peers import find
 from presence_tui.output import EXIT_DONE, EXIT_NO, EXIT_USAGE
@@ -78,6 +86,19 @@ def test_golden_csv(ask: Ask) -> None:
     assert set(rows["outpost"]["via"].split()) == neighbours
     assert (rows["relay"]["hops"], rows["relay"]["via"]) == ("1", "")
     assert (rows["boat-1"]["hops"], rows["boat-1"]["via"]) == ("", "")
+
+
+def test_trust_is_told_and_a_key_warning_with_it(ask: Ask) -> None:
+    graph = graphs.many()
+    warned = replace(graph.remote_peers[0], trust=Trust.SEEN, key_warning="met before")
+    graph = replace(graph, remote_peers=(warned, *graph.remote_peers[1:]))
+    _, out, _ = ask(graph, "peers")
+    assert "TRUST" in out.splitlines()[0]
+    assert "seen (warning)" in out
+    _, out, _ = ask(graph, "peers", "--csv")
+    rows = {row["peerKey"]: row for row in csv.DictReader(io.StringIO(out))}
+    assert {row["trust"] for row in rows.values()} >= {"seen", "unknown"}
+    assert list(rows[warned.peer_key])[-1] == "trust"  # scripts count columns
 
 
 def test_golden_page(ask: Ask) -> None:

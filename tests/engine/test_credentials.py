@@ -370,6 +370,28 @@ def test_the_last_quarter_of_a_tokens_life_is_said_then_that_it_ran_out(home: Ho
         assert "presence-tui identity login" in said[1]
 
 
+def test_why_a_token_is_not_renewed_is_said_with_what_to_do(home: Home) -> None:
+    credentials = holding(home, lambda a: a.token(ME, NOW, end=DAY))
+    why = home.path / "renewal.failed"
+    why.write_text("cannot reach the identity service \x1b[31mhttps://h\nmore" + "e" * 10_000)
+    asyncio.run(credentials.follow())
+    assert home.said(credentials) is None  # who has not logged in has nothing to renew
+    (home.path / "login.json").write_text("{}")
+    asyncio.run(credentials.follow())
+    said = home.said(credentials)
+    assert said is not None
+    assert "is not renewed: cannot reach the identity service [31mhttps://h more" in said[0]
+    assert len(said[0]) < 600
+    assert "tried again by itself" in said[1]
+    assert home.said(home.restarted()) == said
+    late = home.said(credentials, NOW + DAY + 301)
+    assert late is not None
+    assert late[0].index("ran out at") < late[0].index("is not renewed")
+    why.unlink()
+    asyncio.run(credentials.follow())
+    assert home.said(credentials) is None
+
+
 @pytest.mark.parametrize(
     ("make", "words", "hint"),
     [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from presence_core.engine.credential_files import IssuerFolder, TokenFile
+from presence_core.engine.credential_files import RENEWAL_FILE, IssuerFolder, TokenFile
 from presence_core.identity.issuer import KeySet
 from presence_core.identity.keyfile import KeyFile, load_identity
 from presence_core.identity.token import Token, parse_token
@@ -24,7 +24,6 @@ from presence_tui.identity_service.login_file import (
 )
 from presence_tui.identity_service.logins import Terms
 from presence_tui.identity_service.renewal import (
-    FAILURE_FILE,
     JITTER,
     LIFE,
     LONGEST_PAUSE,
@@ -95,7 +94,7 @@ class Site:
 
     @property
     def failure(self) -> str:
-        path = self.home / FAILURE_FILE
+        path = self.home / RENEWAL_FILE
         return path.read_text() if path.exists() else ""
 
 

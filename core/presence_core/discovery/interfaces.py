@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface with an address that discovery can use. ``index`` None: not known."""
+
+    name: str
+    index: int | None
+    ipv4: tuple[str, ...]
+    ipv6: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LocalAddresses:
     """The addresses to announce, and the interfaces to speak on.
 
@@ -27,15 +37,15 @@ class LocalAddresses:
         return bool(self.ipv4 or self.ipv6_indexes)
 
 
-def local_addresses(names: Iterable[str] = ()) -> LocalAddresses:
-    """Return the addresses of the named interfaces, or of all but loopback when none is named."""
+def interfaces(names: Iterable[str] = ()) -> tuple[Interface, ...]:
+    """Return the named interfaces, or all but loopback when none is named, as far as usable."""
     wanted = frozenset(names)
-    ipv4: list[str] = []
-    ipv6: list[str] = []
-    indexes: list[int] = []
+    found = []
     for adapter in ifaddr.get_adapters():
         if wanted and adapter.name not in wanted:
             continue
+        ipv4: list[str] = []
+        ipv6: list[str] = []
         for ip in adapter.ips:
             text = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
             address = ipaddress.ip_address(text.partition("%")[0])
@@ -45,6 +55,17 @@ def local_addresses(names: Iterable[str] = ()) -> LocalAddresses:
                 ipv4.append(str(address))
             elif not address.is_loopback:  # there is no multicast on ::1
                 ipv6.append(str(address))
-                if adapter.index is not None and adapter.index not in indexes:
-                    indexes.append(adapter.index)
-    return LocalAddresses(tuple(ipv4), tuple(ipv6), tuple(indexes))
+        if ipv4 or ipv6:
+            found.append(Interface(adapter.name, adapter.index, tuple(ipv4), tuple(ipv6)))
+    return tuple(found)
+
+
+def local_addresses(names: Iterable[str] = ()) -> LocalAddresses:
+    """Return the addresses of the named interfaces, or of all but loopback when none is named."""
+    found = interfaces(names)
+    indexes = (one.index for one in found if one.ipv6 and one.index is not None)
+    return LocalAddresses(
+        tuple(address for one in found for address in one.ipv4),
+        tuple(address for one in found for address in one.ipv6),
+        tuple(dict.fromkeys(indexes)),
+    )

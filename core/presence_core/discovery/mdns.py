@@ -10,7 +10,7 @@ import asyncio
 import base64
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -324,7 +324,7 @@ class MdnsDiscovery:
     def _read(self, instance: str, info: AsyncServiceInfo) -> None:
         if instance not in self._adverts and len(self._adverts) >= MAX_ADVERTS:
             return
-        tag = _tag(info)
+        tag = tag_of(info.properties)
         if tag is None or not info.port:
             return
         ours = self._mesh.matches_advert(tag, self._wall())
@@ -367,8 +367,8 @@ def _coarse(free: int) -> int:
     return max((step for step in (0, 1, 2, 4, 8) if step <= free), default=0)
 
 
-def _tag(info: AsyncServiceInfo) -> bytes | None:
-    properties = info.properties
+def tag_of(properties: Mapping[bytes, bytes | None]) -> bytes | None:
+    """Return the tag of an advert by its TXT record; None for what is none of this version."""
     text = properties.get(b"m")
     if properties.get(b"v") != b"1" or text is None or len(text) != 13:
         return None

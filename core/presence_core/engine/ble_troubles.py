@@ -76,16 +76,27 @@ def say_trouble(
     if trouble is None:
         conditions.set("ble")
         return
+    conditions.set("ble", *trouble_words(trouble, detail, asked=asked))
+
+
+def trouble_words(
+    trouble: Trouble, detail: str = "", *, asked: bool = False
+) -> tuple[ConditionState, str, str]:
+    """Return how bad a trouble is, what it is, and what to do; ``asked`` as in `say_trouble`."""
     state, message, hint = _SAID[trouble]
     if asked and state is _OFF:
         state = _WARNING
-    conditions.set("ble", state, f"{message}: {detail}" if detail else message, hint)
+    return state, f"{message}: {detail}" if detail else message, hint
 
 
 def say_unproven(conditions: Conditions, system: str) -> None:
     """Say that Bluetooth is off unless asked for, on a system where nobody has seen it work."""
-    conditions.set(
-        "ble",
+    conditions.set("ble", *unproven_words(system))
+
+
+def unproven_words(system: str) -> tuple[ConditionState, str, str]:
+    """Return what there is to say of Bluetooth on such a system, as :func:`trouble_words`."""
+    return (
         _OFF,
         f"Bluetooth on {system} has not been proven on hardware yet",
         "switch it on with --transport lan,ble",

@@ -16,6 +16,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from presence_core.codec.text import safe_text
 from presence_core.identity.home_file import Stamp, stamp_of
 from presence_core.identity.issuer import (
     IssuerObjectError,
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
 
 KEEP_FILES = 256
 """Files of the folder that are read; more are a mistake."""
+
+RENEWAL_FILE = "renewal.failed"
+"""While the own token is not renewed: one line of why. Whoever renews it writes that."""
+
+_MOST_OF_WHY = 500
+"""Characters of it that are told."""
 
 _KEY_SET, _REVOKED = ".issuer", ".revoked"
 _KEPT, _LEARNED = "# kept", "# learned"
@@ -75,6 +82,16 @@ class TokenFile:
     def changed(self) -> bool:
         """Whether somebody else has replaced the file since it was last read or written here."""
         return stamp_of(self.path) != self._seen
+
+
+def renewal_failure(home: Path) -> str | None:
+    """Return why the own token is not renewed; None when nobody says that it is not."""
+    try:
+        with (home / RENEWAL_FILE).open("rb") as file:
+            said = file.read(4 * _MOST_OF_WHY).decode(errors="replace")
+    except OSError:
+        return None
+    return safe_text(said.strip(), limit=_MOST_OF_WHY) or None
 
 
 @dataclass(frozen=True, slots=True)

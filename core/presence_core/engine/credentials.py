@@ -10,6 +10,7 @@ from presence_core.engine.credential_files import (
     IssuerFolder,
     TokenFile,
     read_issuer_file,
+    renewal_failure,
     root_of,
 )
 from presence_core.engine.identity_concerns import Concern, identity_concerns
@@ -58,8 +59,10 @@ class Credentials:
         self._given = given
         self._token_file = TokenFile(home)
         self._folder = IssuerFolder(home)
+        self._home = home
         self._login_file = home / "login.json"
         self._login = False
+        self._not_renewed: str | None = None
         self._conditions = conditions
         self._publish = publish
         self._tell = tell
@@ -92,7 +95,11 @@ class Credentials:
             self._roots[file.signed.issuer] = root_of(file.signed)
         self._adopt(self._folder.load())
         self._load_token()
+        self._look_at_login()
+
+    def _look_at_login(self) -> None:
         self._login = self._login_file.exists()
+        self._not_renewed = renewal_failure(self._home) if self._login else None
 
     def _load_token(self) -> None:
         try:
@@ -247,7 +254,7 @@ class Credentials:
         async with self._lock:
             await self._keep()
             before = {name: self._objects(name) for name in self.issuers.names()}
-            token_changed, folder_changed, self._login = await asyncio.to_thread(self._look)
+            token_changed, folder_changed = await asyncio.to_thread(self._look)
             if token_changed:
                 await asyncio.to_thread(self._load_token)
                 if self._token_fault is None:
@@ -258,8 +265,9 @@ class Credentials:
                 if self._objects(name) != before.get(name):
                     self._tell(name)
 
-    def _look(self) -> tuple[bool, bool, bool]:
-        return self._token_file.changed(), self._folder.changed(), self._login_file.exists()
+    def _look(self) -> tuple[bool, bool]:
+        self._look_at_login()
+        return self._token_file.changed(), self._folder.changed()
 
     def _objects(self, name: str) -> tuple[KeySet | None, RevocationList | None]:
         return self.issuers.key_set(name), self.issuers.revocations(name)
@@ -278,9 +286,11 @@ class Credentials:
                 return
         self._keep_fault = None
 
-    def report(self, own: Verdict, wall: float) -> None:
-        """Say what is wrong with the identity of this device, and with the files it rests on."""
-        concerns = identity_concerns(own, logged_in=self._login, wall=wall)
+    def concerns(self, own: Verdict, wall: float) -> list[Concern]:
+        """Return what is wrong with the identity of this device, and with the files it rests on."""
+        concerns = identity_concerns(
+            own, logged_in=self._login, not_renewed=self._not_renewed, wall=wall
+        )
         if self._token_fault is not None:
             concerns.append(
                 Concern(self._token_fault, "the token published before stays until then")
@@ -293,6 +303,11 @@ class Credentials:
             Concern(fault, "who is trusted already stays trusted until then")
             for fault in self._faults
         ]
+        return concerns
+
+    def report(self, own: Verdict, wall: float) -> None:
+        """Say the :meth:`concerns`, in one condition."""
+        concerns = self.concerns(own, wall)
         if not concerns:
             self._conditions.clear("identity")
             return

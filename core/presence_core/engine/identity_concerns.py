@@ -25,6 +25,10 @@ _HINTS: Mapping[IdentityStatus, str] = {
     IdentityStatus.NOT_YET_VALID: "look whether the clock of this device is right",
     IdentityStatus.EXPIRED: _LOG_IN,
 }
+_RENEWAL = (
+    "nothing is lost before the token runs out, and it is tried again by itself; if it goes on: "
+    "presence-tui identity login"
+)
 _ANEW = "get a new one: presence-tui identity login"
 
 
@@ -36,11 +40,21 @@ class Concern:
     hint: str
 
 
-def identity_concerns(own: Verdict, *, logged_in: bool, wall: float) -> list[Concern]:
-    """Judge the verdict on the own token.
+def identity_concerns(
+    own: Verdict, *, logged_in: bool, not_renewed: str | None = None, wall: float
+) -> list[Concern]:
+    """Judge the verdict on the own token, the worst first.
 
-    ``logged_in``: there is a login, so that a token is expected. ``wall`` in Unix seconds.
+    ``logged_in``: there is a login, so that a token is expected. ``not_renewed``: why it is not
+    renewed, if it should be. ``wall`` in Unix seconds.
     """
+    concerns = _of_the_token(own, logged_in=logged_in, wall=wall)
+    if not_renewed is not None:
+        concerns.append(Concern(f"the identity token is not renewed: {not_renewed}", _RENEWAL))
+    return concerns
+
+
+def _of_the_token(own: Verdict, *, logged_in: bool, wall: float) -> list[Concern]:
     identity = own.identity
     match identity.status:
         case IdentityStatus.PENDING:

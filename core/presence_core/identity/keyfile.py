@@ -122,23 +122,32 @@ class KeyFile:
         Protocol §6.2. Raises HomeError when it cannot be stored.
         """
         path = self.path.with_name(EPOCH_FILE)
-        stored = 0
+        epoch = max((read_epoch(self.path.parent) or 0) + 1, wall_ms)
         try:
-            with contextlib.suppress(FileNotFoundError):
-                stored = int(path.read_text(encoding="ascii"))
-            if not 0 <= stored < _LAST_EPOCH:
-                raise ValueError  # noqa: TRY301  as if it held no number
-            epoch = max(stored + 1, wall_ms)
             atomic_write(path, f"{epoch}\n".encode())
         except OSError as error:
             raise HomeError(_cannot("write", path, error)) from None
-        except ValueError:
-            raise HomeError(f"{path} is damaged; remove it, a new epoch will be taken") from None
         return epoch
 
     def close(self) -> None:
         """Let another engine have the key. Safe to call twice."""
         self._lock.close()
+
+
+def read_epoch(home: Path) -> int | None:
+    """Return the epoch of the last run of a home; None before the first. Raises HomeError."""
+    path = home / EPOCH_FILE
+    try:
+        stored = int(path.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise HomeError(_cannot("read", path, error)) from None
+    except ValueError:
+        stored = -1
+    if not 0 <= stored < _LAST_EPOCH:
+        raise HomeError(f"{path} is damaged; remove it, a new epoch will be taken")
+    return stored
 
 
 def read_identity(home: Path) -> bytes:
@@ -299,6 +308,25 @@ def lock_file(file: IO[bytes]) -> None:
     import fcntl
 
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds a file by :func:`lock_file`, as an engine does its key.
+
+    There is no asking but by locking: for a moment, and not exclusively where that can be. Raises
+    OSError.
+    """
+    with _open_to_lock(path) as file:
+        try:
+            if sys.platform == "win32":
+                lock_file(file)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _cannot(what: str, path: Path, error: Any) -> str:

@@ -146,7 +146,7 @@ class TcpListener:
     async def start(self, host: str | None, port: int) -> None:
         """Listen; ``port`` 0 takes a free one. Raises OSError when the address can't be had."""
         loop = asyncio.get_running_loop()
-        sock = _listening_socket(host, port)
+        sock = listening_socket(host, port)
         try:
             self._server = await loop.create_server(
                 lambda: TcpStream(self._accept), sock=sock, backlog=_BACKLOG
@@ -169,8 +169,11 @@ class TcpListener:
             self._server = None
 
 
-def _listening_socket(host: str | None, port: int) -> socket.socket:
-    """Make the socket: dual-stack for every interface, or one family for a given host."""
+def listening_socket(host: str | None, port: int) -> socket.socket:
+    """Bind the socket: dual-stack for every interface, or one family for a given host.
+
+    Blocks when the host is a name that has to be looked up. Raises OSError.
+    """
     if host is not None:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

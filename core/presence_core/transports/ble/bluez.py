@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from presence_core.transports.ble.bleak_central import BleakCentral
+from presence_core.transports.ble.bluez_adapter import adapters_of
 from presence_core.transports.ble.bluez_bus import (
     ADAPTER,
     DEVICE,
@@ -27,8 +28,6 @@ log = logging.getLogger(__name__)
 
 COMING_SECONDS = 15.0
 """How long whoever connects to us may take for a handshake before we dial it ourselves."""
-
-_GATT, _ADVERTS = "org.bluez.GattManager1", "org.bluez.LEAdvertisingManager1"
 
 
 class BluezRadio:
@@ -147,29 +146,16 @@ class BluezRadio:
         except RadioError as error:
             self._set(error.trouble)
             return
-        adapters = {
-            path: interfaces
-            for path, interfaces in sorted(objects.items())
-            if ADAPTER in interfaces and self._wanted in (None, path.rpartition("/")[2])
-        }
+        adapters = adapters_of(objects, self._wanted)
         if not adapters:
             self._set(Trouble.NO_ADAPTER)
             return
-        powered = [path for path in adapters if adapters[path][ADAPTER].get("Powered")]
-        self._choose(powered[0] if powered else next(iter(adapters)), adapters)
-        self._set(None if powered else Trouble.POWERED_OFF)
-
-    def _choose(self, path: str, adapters: dict[str, dict[str, dict[str, Any]]]) -> None:
-        interfaces = adapters[path]
-        roles = interfaces[ADAPTER].get("Roles", ())
-        self.central.adapter = path.rpartition("/")[2]
-        self._served.adapter = path
-        self._served.at_once = "central-peripheral" in roles or not roles
-        self._can_be_found = (
-            _GATT in interfaces
-            and _ADVERTS in interfaces
-            and (not roles or "peripheral" in roles or "central-peripheral" in roles)
-        )
+        best = adapters[0]
+        self.central.adapter = best.name
+        self._served.adapter = best.path
+        self._served.at_once = best.at_once
+        self._can_be_found = best.can_be_found
+        self._set(None if best.powered else Trouble.POWERED_OFF)
 
     def _set(self, trouble: Trouble | None) -> None:
         if trouble is not self.trouble:

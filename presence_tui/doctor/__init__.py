@@ -1,0 +1,1 @@
+"""What works on this machine, what does not, and what to do: a room for each subject."""

@@ -17,6 +17,7 @@ from textual.screen import Screen
 from presence_tui.look import Look
 from presence_tui.messages import GraphArrived, SourceOpened
 from presence_tui.themes import NAMES, THEMES, theme_after
+from presence_tui.type_ahead import TypeAhead, typed
 from presence_tui.widgets.ascii_filter import AsciiFilter
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path, PurePath
 
     from textual.app import SystemCommand
+    from textual.events import Event
     from textual.filter import LineFilter
 
     from presence_core.model import PresenceGraph
@@ -92,6 +94,7 @@ class PresenceApp(App[int]):
         self.theme = NAMES[look.theme].name
         self.ascii_only = look.ascii_only
         self._ascii = AsciiFilter()
+        self._type_ahead = TypeAhead(self, super().on_event)
         self.keys = dict(look.keys)
         self.set_keymap(self.keys)
 
@@ -115,6 +118,13 @@ class PresenceApp(App[int]):
         """Begin to follow the source, if there is one."""
         if self._main is not None:
             self._follow()
+
+    async def on_event(self, event: Event) -> None:
+        """Take what happens; keys one after the other."""
+        if typed(event):
+            await self._type_ahead.take(event)
+        else:
+            await super().on_event(event)
 
     async def open(self, source: PresenceSource) -> None:
         """Show the main screen, with what a source says, in place of the first one; wait for it."""

@@ -45,7 +45,13 @@ def system_commands(app: PresenceApp, main: MainScreen) -> Iterator[SystemComman
         )
     yield SystemCommand("Reverse the order", "of the table", main.action_reverse)
     yield SystemCommand("Columns", "also order and groups", main.action_columns)
-    yield SystemCommand("Pin", "keep the selected peer on top, or not", main.action_pin)
+    yield SystemCommand("Pin", "keep the marked or selected peers on top", main.action_pin)
+    table = main.table
+    yield SystemCommand(
+        "Mark shown peers", "copy, export, pin or block them", table.action_mark_shown
+    )
+    yield SystemCommand("Unmark all peers", "", table.action_unmark)
+    yield SystemCommand("Block marked peers", "after one question", main.action_block)
     for form in Form:
         yield SystemCommand(
             f"Export shown peers as {form.upper()}",

@@ -14,12 +14,13 @@ from textual.widgets import Input, TextArea
 from presence_core.model import MetadataState
 from presence_tui.screens.panes import BELOW, PANES
 from presence_tui.screens.table_commands import TableCommands
-from presence_tui.screens.trust import decide
+from presence_tui.screens.trust import block_all, decide
 from presence_tui.viewmodel.alarms import Alarms
 from presence_tui.viewmodel.pace import Pace
 from presence_tui.viewmodel.rows import Show
 from presence_tui.viewmodel.table import asked_words
 from presence_tui.viewmodel.timeline import Only
+from presence_tui.viewmodel.trust import Decision
 from presence_tui.widgets.bars import KeyHints, PaneBar
 from presence_tui.widgets.conditions import ConditionsPane
 from presence_tui.widgets.header_line import HeaderLine
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from presence_core.model import Peer, PresenceGraph
     from presence_tui.source import PresenceSource
     from presence_tui.viewmodel.timeline import Topic
-    from presence_tui.viewmodel.trust import Decision
 
 _ALARM_SECONDS = 0.5
 
@@ -207,6 +207,7 @@ class MainScreen(TableCommands):
             count=table.count,
             of=len(self._graph.remote_peers),
             held=table.held,
+            marks=table.marks,
         )
         self.query_one(PaneBar).show(self._active, notes)
 
@@ -311,11 +312,12 @@ class MainScreen(TableCommands):
         """Say which actions do something now."""
         if action == "back" and self._ready:
             at_home = self._active == "peers" and not self._zoomed
-            return not at_home or self.table.asked.narrows or self.query_one(SearchLine).open
+            somewhere = not at_home or self.query_one(SearchLine).open
+            return somewhere or self.table.asked.narrows or self.table.marks != (0, 0)
         return not (action == "zoom" and self.has_class("-narrow"))
 
     def action_back(self) -> None:
-        """Go one step back: out of the search, out of the zoom, to the table, to all peers."""
+        """Go one step back: out of search and zoom, to the table, to all peers, to no marks."""
         search = self.query_one(SearchLine)
         if search.open:
             search.value = ""
@@ -326,6 +328,8 @@ class MainScreen(TableCommands):
             self.action_pane("peers")
         elif self.table.asked.narrows:
             self._show_everybody()
+        else:
+            self.table.action_unmark()
 
     def _show_everybody(self) -> None:
         self.query_one(SearchLine).value = ""
@@ -342,6 +346,15 @@ class MainScreen(TableCommands):
     def _decision_wanted(self, event: PeerKeyPane.DecisionWanted) -> None:
         event.stop()
         self._decide(event.decision, event.peer)
+
+    @work(exclusive=True, group="trust", exit_on_error=False)
+    async def action_block(self) -> None:
+        """Ask whether the marked peers (or the selected one) are to be blocked, and do it."""
+        marked = self.table.marked
+        if marked:
+            await block_all(self, self._source, marked)
+        else:
+            await decide(self, self._source, Decision.BLOCK, self.table.selected)
 
     @work(exclusive=True, group="trust", exit_on_error=False)
     async def _decide(self, decision: Decision, peer: Peer | None) -> None:

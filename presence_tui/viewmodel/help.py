@@ -41,8 +41,11 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("f", "all, online, direct, or missing peers only"),
             ("s S", "sort by the next column (or click one); other way round"),
             ("c", "columns, also of metadata; sort by several, group"),
-            ("p", "keep this peer on top, or no longer"),
-            ("e y", "shown peers into a CSV file; copy this peer as JSON"),
+            ("space", "mark this peer, or no longer; so does ctrl+click"),
+            ("a A", "mark all that are shown; mark nobody (esc too)"),
+            ("p", "keep this peer (or the marked ones) on top, or no longer"),
+            ("e y", "shown (or marked) peers into a CSV file; copy this (or them) as JSON"),
+            ("b", "block this peer (or the marked ones), after a question"),
         ),
     ),
     (
@@ -86,6 +89,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("o", "the peer of this event only, or everybody"),
             ("space", "hold back what comes; again: show it"),
             ("enter", "to the peer; so does a double click"),
+            ("→ l ← h", "open a line (▸) that stands for several events; close it; so does enter"),
         ),
     ),
     (

@@ -114,13 +114,15 @@ class Rows:
 
     ``shown``: the rows of the table, in order; ``lines``: the same with the titles of groups.
     ``held``: whether they are in another order than they would be, because somebody is reading.
-    ``stale``: whether other rows are to be shown. ``tallies``: all peers, counted.
+    ``stale``: whether other rows are to be shown. ``tallies``: all peers, counted. ``marked``: rows
+    that a person has marked, shown or not; a peer that is forgotten loses its mark.
     """
 
     def __init__(self) -> None:
         self.shown: list[Row] = []
         self.lines: Sequence[Row | GroupTitle] = self.shown
         self.held = False
+        self.marked: set[Row] = set()
         self.query = Query()
         self.tallies = Tallies()
         self._follow(self.query)
@@ -170,7 +172,9 @@ class Rows:
             self._place(row)
             others = True
         for peer in gone:
-            self._by_key.pop(peer.peer_key).alive = False
+            row = self._by_key.pop(peer.peer_key)
+            row.alive = False
+            self.marked.discard(row)
             self.tallies.remove(peer)
         if others:
             self._rows = [self._by_key[peer.peer_key] for peer in peers]
@@ -245,6 +249,11 @@ class Rows:
             run = list(members)
             lines += [GroupTitle(title, len(run)), *run]
         return lines
+
+    def marked_in_order(self) -> list[Row]:
+        """Return the marked rows in the order in which they would be shown."""
+        self._place_all()
+        return self._sorted(list(self.marked))
 
     def let_go(self, row: Row) -> None:
         """Take note that a row that :meth:`arrange` was told to keep need not be kept."""

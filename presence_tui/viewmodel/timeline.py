@@ -18,6 +18,7 @@ from presence_core.changes import changes_between
 from presence_core.differing import differing
 from presence_core.model import Change, ChangeKind, ViewState
 from presence_tui.viewmodel.names import Names, peer_name
+from presence_tui.viewmodel.timeline_folds import Folding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,13 +65,15 @@ KEPT = {
 class Event:
     """A change, with the names that peers had then.
 
-    ``number`` grows with each event; of one graph the first change has the greatest. ``other``
-    and ``other_name``: the second end of a link, None for everything else.
+    ``number`` grows with each event; of one graph the first change has the greatest. ``fold``: the
+    number of the first of those that can be told together with it. ``other`` and ``other_name``:
+    the second end of a link, None for everything else.
     """
 
     number: int
     change: Change
     name: str
+    fold: int
     other: str | None = None
     other_name: str | None = None
 
@@ -116,6 +119,7 @@ class Timeline:
             topic: deque(maxlen=kept) for topic, kept in KEPT.items()
         }
         self._number = 0
+        self._folding = Folding()
         self._only = Only()
         self._paused_at: int | None = None
         self._shown: list[Event] | None = []
@@ -207,6 +211,7 @@ class Timeline:
                     self._number,
                     change,
                     name(change.peer_key),
+                    self._folding.fold(change, self._number),
                     other,
                     name(other) if other is not None else None,
                 )

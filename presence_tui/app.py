@@ -7,6 +7,7 @@ wanted: next to nothing comes before the first frame (``benchmarks/first_frame.p
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,15 +17,19 @@ from textual.screen import Screen
 
 from presence_tui.look import Look
 from presence_tui.messages import GraphArrived, SourceOpened
+from presence_tui.source import shows_only
 from presence_tui.themes import NAMES, THEMES, theme_after
 from presence_tui.type_ahead import TypeAhead, typed
+from presence_tui.viewmodel.refusals import Refusals
 from presence_tui.widgets.ascii_filter import AsciiFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path, PurePath
 
+    from textual.actions import ActionParseResult
     from textual.app import SystemCommand
+    from textual.dom import DOMNode
     from textual.events import Event
     from textual.filter import LineFilter
 
@@ -82,6 +87,7 @@ class PresenceApp(App[int]):
         self._draft = draft
         self._layout_file = layout_file
         self._toasts = look.toasts
+        self.refusals = Refusals()
         self._watching: Watching | None = None
         self._main: MainScreen | None = None
         self._opened = asyncio.Event()
@@ -102,6 +108,7 @@ class PresenceApp(App[int]):
         from presence_tui.screens.main import MainScreen
 
         self._source = source
+        self.refusals = replace(self.refusals, shows_only=shows_only(source))
         return MainScreen(
             source,
             clock=self._clock,
@@ -157,6 +164,19 @@ class PresenceApp(App[int]):
 
     # -- commands
 
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key asks for, or say why not."""
+        why = self.refusals.why(action if isinstance(action, str) else action[1])
+        if why is None:
+            return await super().run_action(action, default_namespace, namespaces)
+        self.notify(why, markup=False)
+        return True
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Say which actions do something now: without a source there is nothing to command."""
         if self._main is None and action in _NEED_SOURCE:
@@ -167,7 +187,7 @@ class PresenceApp(App[int]):
         """Show every key and sign."""
         from presence_tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(self.keys))
+        self.push_screen(HelpScreen(self.keys, self.refusals))
 
     def action_toggle_theme(self) -> None:
         """Change to the next theme."""

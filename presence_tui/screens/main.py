@@ -15,6 +15,7 @@ from presence_core.model import MetadataState
 from presence_tui.screens.panes import BELOW, PANES
 from presence_tui.screens.table_commands import TableCommands
 from presence_tui.screens.trust import block_all, decide
+from presence_tui.source import shows_only
 from presence_tui.viewmodel.alarms import Alarms
 from presence_tui.viewmodel.pace import Pace
 from presence_tui.viewmodel.rows import Show
@@ -103,9 +104,13 @@ class MainScreen(TableCommands):
                 yield _frame("conditions", ConditionsPane(clock=self._clock, id="conditions"))
             with Vertical(id="side-b", classes="side-column"):
                 yield _frame("key", PeerKeyPane(clock=self._clock, id="key"))
-                yield _frame("local", LocalPeerPane(draft=self._draft, id="local"))
+                yield _frame("local", self._local_pane())
         yield SearchLine(id="search")
         yield KeyHints(id="keys")
+
+    def _local_pane(self) -> LocalPeerPane:
+        only = shows_only(self._source)
+        return LocalPeerPane(draft=None if only else self._draft, shows_only=only, id="local")
 
     def on_mount(self) -> None:
         """Show what there is already."""

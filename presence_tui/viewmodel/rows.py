@@ -12,7 +12,7 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from presence_core.differing import differing
+from presence_core.differing import Differing, differing
 from presence_core.model import Peer, PresenceState
 from presence_tui.viewmodel.names import shown_name
 from presence_tui.viewmodel.orders import Down, group_words, source_of, value_of
@@ -158,12 +158,15 @@ class Rows:
             at += step
         return self.row_near(0) if step < 0 and self.shown else None
 
-    def take(self, peers: Sequence[Peer], now: datetime) -> None:
-        """Take the remote peers of a newer graph, sorted by key as graphs have them."""
+    def take(self, peers: Sequence[Peer], now: datetime, found: Differing | None = None) -> None:
+        """Take the remote peers of a newer graph, sorted by key as graphs have them.
+
+        ``found``: in what they differ from those before, when somebody has compared them already.
+        """
         before, self._peers = self._peers, peers
-        pairs, gone = differing(before, peers)
-        others = bool(gone)
-        for old, peer in pairs:
+        found = found if found is not None else differing(before, peers)
+        others = bool(found.gone)
+        for old, peer in found.pairs:
             if old is not None:
                 self._change(self._by_key[peer.peer_key], peer, now)
                 continue
@@ -171,7 +174,7 @@ class Rows:
             self.tallies.add(peer)
             self._place(row)
             others = True
-        for peer in gone:
+        for peer in found.gone:
             row = self._by_key.pop(peer.peer_key)
             row.alive = False
             self.marked.discard(row)

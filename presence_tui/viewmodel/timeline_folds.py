@@ -27,23 +27,44 @@ _KEPT = 5_000
 _Key: TypeAlias = "tuple[ChangeKind, object, object]"
 
 
+_ONE_BY_ONE = frozenset(
+    (
+        ChangeKind.IDENTITY_CHANGED,
+        ChangeKind.TRUST_CHANGED,
+        ChangeKind.KEY_WARNING,
+        ChangeKind.VIEW_CHANGED,
+        ChangeKind.CONDITION_CHANGED,
+    )
+)
+"""Together are only those that say the same of the same; of all others, those of a kind."""
+
+
 class Folding:
     """Says of each event, as it comes, with which it belongs together; that never changes."""
 
     def __init__(self) -> None:
         self._open: dict[_Key, tuple[int, datetime]] = {}  # in the order in which they began
+        self._last: tuple[ChangeKind, datetime, int] | None = None
 
     def fold(self, change: Change, number: int) -> int:
         """Return the number of the event that began the fold of this one: perhaps its own."""
-        key = _key(change)
-        first, began = self._open.get(key, (number, change.at))
+        if change.kind in _ONE_BY_ONE:
+            return self._fold(_key(change), change.at, number)
+        last = self._last
+        if last is None or last[0] is not change.kind or last[1] is not change.at:
+            first = self._fold((change.kind, None, None), change.at, number)
+            last = self._last = change.kind, change.at, first  # hundreds of a kind come at once
+        return last[2]
+
+    def _fold(self, key: _Key, at: datetime, number: int) -> int:
+        first, began = self._open.get(key, (number, at))
         # a clock that was set back begins anew
-        if not 0 <= (change.at - began).total_seconds() < FOLD_SECONDS:
-            first, began = number, change.at
+        if not 0 <= (at - began).total_seconds() < FOLD_SECONDS:
+            first, began = number, at
         if first == number:
             self._open.pop(key, None)
             self._open[key] = first, began
-            self._forget(change.at)
+            self._forget(at)
         return first
 
     def _forget(self, now: datetime) -> None:
@@ -63,11 +84,9 @@ def _key(change: Change) -> _Key:
             return change.kind, change.peer_key, change.after
         case ChangeKind.VIEW_CHANGED:
             return change.kind, None, change.after["state"]
-        case ChangeKind.CONDITION_CHANGED:
+        case _:
             now, was = change.after, change.before
             return change.kind, (now or was)["source"], now and (now["state"], now["message"])
-        case _:
-            return change.kind, None, None
 
 
 @dataclass(frozen=True, slots=True)

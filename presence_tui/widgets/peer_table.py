@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.strip import Strip
 
+    from presence_core.differing import Differing
     from presence_core.model import Peer, PresenceGraph
     from presence_tui.viewmodel.columns import Chosen
     from presence_tui.viewmodel.rows import Query
@@ -107,12 +108,15 @@ the marked ones.
 
     # -- what it is told
 
-    def show(self, graph: PresenceGraph) -> None:
-        """Show a graph; only lines that are in view and have changed are drawn anew."""
+    def show(self, graph: PresenceGraph, found: Differing | None = None) -> None:
+        """Show a graph; only lines that are in view and have changed are drawn anew.
+
+        ``found``: in what its peers differ from those of the graph before, if that is known.
+        """
         before, self._graph = self._graph, graph
         if before is None or before.remote_peers is not graph.remote_peers:
             painted = self._painted()
-            self._rows.take(graph.remote_peers, self._now())
+            self._rows.take(graph.remote_peers, self._now(), found)
             self._arrange()
             self._repaint(painted)
         if before is None or before.view.state is not graph.view.state:

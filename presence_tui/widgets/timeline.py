@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from textual import events
 
+    from presence_core.differing import Differing
     from presence_core.model import Peer, PresenceGraph
     from presence_tui.viewmodel.page import Row
 
@@ -112,12 +113,17 @@ back until you press it again, `enter` goes to the peer.
 
     # -- what it is told
 
-    def take(self, graph: PresenceGraph, online: int) -> list[Event]:
-        """Take a newer graph, in which so many peers are online; return what has happened."""
+    def take(
+        self, graph: PresenceGraph, online: int, found: Differing | None = None
+    ) -> list[Event]:
+        """Take a newer graph, in which so many peers are online; return what has happened.
+
+        ``found``: in what its peers differ from those of the graph before, if that is known.
+        """
         self._graph = graph
         self._online = None if graph.view.state in UNSURE else online
         self._history.take(self._online, self._clock())
-        return self._timeline.take(graph)
+        return self._timeline.take(graph, found)
 
     def show(self, graph: PresenceGraph, selected: Peer | None) -> None:
         """Draw what was taken; ``selected``: whom ``o`` is about when no event is."""

@@ -7,6 +7,7 @@ wanted: next to nothing comes before the first frame (``benchmarks/first_frame.p
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,14 +17,20 @@ from textual.screen import Screen
 
 from presence_tui.look import Look
 from presence_tui.messages import GraphArrived, SourceOpened
+from presence_tui.source import shows_only
 from presence_tui.themes import NAMES, THEMES, theme_after
+from presence_tui.type_ahead import TypeAhead, typed
+from presence_tui.viewmodel.refusals import Refusals
 from presence_tui.widgets.ascii_filter import AsciiFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path, PurePath
 
+    from textual.actions import ActionParseResult
     from textual.app import SystemCommand
+    from textual.dom import DOMNode
+    from textual.events import Event
     from textual.filter import LineFilter
 
     from presence_core.model import PresenceGraph
@@ -80,6 +87,7 @@ class PresenceApp(App[int]):
         self._draft = draft
         self._layout_file = layout_file
         self._toasts = look.toasts
+        self.refusals = Refusals()
         self._watching: Watching | None = None
         self._main: MainScreen | None = None
         self._opened = asyncio.Event()
@@ -92,6 +100,7 @@ class PresenceApp(App[int]):
         self.theme = NAMES[look.theme].name
         self.ascii_only = look.ascii_only
         self._ascii = AsciiFilter()
+        self._type_ahead = TypeAhead(self, super().on_event)
         self.keys = dict(look.keys)
         self.set_keymap(self.keys)
 
@@ -99,6 +108,7 @@ class PresenceApp(App[int]):
         from presence_tui.screens.main import MainScreen
 
         self._source = source
+        self.refusals = replace(self.refusals, shows_only=shows_only(source))
         return MainScreen(
             source,
             clock=self._clock,
@@ -115,6 +125,13 @@ class PresenceApp(App[int]):
         """Begin to follow the source, if there is one."""
         if self._main is not None:
             self._follow()
+
+    async def on_event(self, event: Event) -> None:
+        """Take what happens; keys one after the other."""
+        if typed(event):
+            await self._type_ahead.take(event)
+        else:
+            await super().on_event(event)
 
     async def open(self, source: PresenceSource) -> None:
         """Show the main screen, with what a source says, in place of the first one; wait for it."""
@@ -147,6 +164,19 @@ class PresenceApp(App[int]):
 
     # -- commands
 
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key asks for, or say why not."""
+        why = self.refusals.why(action if isinstance(action, str) else action[1])
+        if why is None:
+            return await super().run_action(action, default_namespace, namespaces)
+        self.notify(why, markup=False)
+        return True
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Say which actions do something now: without a source there is nothing to command."""
         if self._main is None and action in _NEED_SOURCE:
@@ -157,7 +187,7 @@ class PresenceApp(App[int]):
         """Show every key and sign."""
         from presence_tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(self.keys))
+        self.push_screen(HelpScreen(self.keys, self.refusals))
 
     def action_toggle_theme(self) -> None:
         """Change to the next theme."""

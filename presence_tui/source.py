@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from presence_core.model import PresenceGraph, Trust
 
 
+def shows_only(source: PresenceSource) -> bool:
+    """Whether a source says of itself (``read_only``) that it takes no commands."""
+    return bool(getattr(source, "read_only", False))
+
+
 class Watching(Protocol):
     """What :meth:`PresenceSource.observe` returns."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from presence_core.differing import differing
+from presence_core.differing import Differing, differing
 from presence_core.model import (
     EMPTY,
     Change,
@@ -31,14 +32,17 @@ _Found = tuple[ChangeKind, str | None, Any, Any]
 _GONE = {PresenceState.LEFT: ChangeKind.PEER_LEFT, PresenceState.LOST: ChangeKind.PEER_LOST}
 
 
-def changes_between(before: PresenceGraph | None, after: PresenceGraph) -> tuple[Change, ...]:
+def changes_between(
+    before: PresenceGraph | None, after: PresenceGraph, remote: Differing | None = None
+) -> tuple[Change, ...]:
     """Return what happened between two graphs of one engine, in the order people tell it.
 
     Peers first, then links, then the rest. Without a graph before, everything that is there has
     joined. Links are told when both ends stand by them; what one end merely claims is no news.
+    ``remote``: in what their remote peers differ, when somebody has compared them already.
     """
     found = [
-        *_peers(before, after),
+        *_peers(before, after, remote),
         *_links(before, after),
         *_conditions(before, after),
         *_view(before, after),
@@ -49,15 +53,19 @@ def changes_between(before: PresenceGraph | None, after: PresenceGraph) -> tuple
     )
 
 
-def _peers(before: PresenceGraph | None, after: PresenceGraph) -> Iterator[_Found]:
-    pairs, gone = differing(_all_peers(before), _all_peers(after))
-    for old, peer in pairs:
+def _peers(
+    before: PresenceGraph | None, after: PresenceGraph, remote: Differing | None
+) -> Iterator[_Found]:
+    if remote is None:
+        remote = differing(before.remote_peers if before is not None else (), after.remote_peers)
+    own = before.local_peer if before is not None else None
+    for old, peer in chain(((own, after.local_peer),), remote.pairs):
         if old is not None and _tells_the_same(old, peer):
             continue
         if peer is not after.local_peer:
             yield from _arrival(old, peer)
         yield from _facts(old, peer)
-    for peer in gone:  # forgotten: its record has expired
+    for peer in remote.gone:  # forgotten: its record has expired
         if peer.presence.state is PresenceState.ONLINE:
             yield ChangeKind.PEER_LOST, peer.peer_key, _whereabouts(peer), None
 
@@ -71,10 +79,6 @@ def _tells_the_same(old: Peer, peer: Peer) -> bool:
         and old.trust is peer.trust
         and old.key_warning is peer.key_warning
     )
-
-
-def _all_peers(graph: PresenceGraph | None) -> tuple[Peer, ...]:
-    return () if graph is None else (graph.local_peer, *graph.remote_peers)
 
 
 def _arrival(old: Peer | None, peer: Peer) -> Iterator[_Found]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import compress, filterfalse
 from operator import attrgetter, eq, is_not
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,19 +21,26 @@ Pair: TypeAlias = "tuple[Peer | None, Peer]"
 _KEY = attrgetter("peer_key")
 
 
-def differing(before: Sequence[Peer], after: Sequence[Peer]) -> tuple[list[Pair], list[Peer]]:
-    """Return the peers that are other objects than before, and those that are gone.
+class Differing(NamedTuple):
+    """The peers that are other objects than before, and those that are gone."""
 
-    Both in the order of the graphs. No two peers of one graph have the same key.
+    pairs: list[Pair]
+    gone: list[Peer]
+
+
+def differing(before: Sequence[Peer], after: Sequence[Peer]) -> Differing:
+    """Compare the peers of two graphs; what is found is in the order of the graphs.
+
+    No two peers of one graph have the same key.
     """
     if len(before) == len(after):  # mostly nobody has come or gone: the same places
         places = list(map(is_not, before, after))
         old, new = list(compress(before, places)), list(compress(after, places))
         if all(map(eq, map(_KEY, old), map(_KEY, new))):
-            return list(zip(old, new, strict=True)), []
+            return Differing(list(zip(old, new, strict=True)), [])
     there, here = set(before), set(after)  # peers compare by identity
     known = {peer.peer_key: peer for peer in filterfalse(here.__contains__, before)}
     found: list[Pair] = [
         (known.pop(peer.peer_key, None), peer) for peer in filterfalse(there.__contains__, after)
     ]
-    return found, list(known.values())
+    return Differing(found, list(known.values()))

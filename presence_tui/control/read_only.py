@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from presence_tui.viewmodel.refusals import ONLY_SHOWS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -15,11 +17,13 @@ class ReadOnlyError(Exception):
     """Somebody wants to change something through a source that only shows."""
 
     def __init__(self) -> None:
-        super().__init__("this display only shows: changes are made on the device itself")
+        super().__init__(ONLY_SHOWS)
 
 
 class ReadOnlySource:
     """Passes on what a source shows; refuses with ReadOnlyError whatever would change something."""
+
+    read_only = True
 
     def __init__(self, source: PresenceSource) -> None:
         self._source = source

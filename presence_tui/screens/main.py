@@ -11,15 +11,18 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import Input, TextArea
 
+from presence_core.differing import Differing, differing
 from presence_core.model import MetadataState
 from presence_tui.screens.panes import BELOW, PANES
 from presence_tui.screens.table_commands import TableCommands
-from presence_tui.screens.trust import decide
+from presence_tui.screens.trust import block_all, decide
+from presence_tui.source import shows_only
 from presence_tui.viewmodel.alarms import Alarms
 from presence_tui.viewmodel.pace import Pace
 from presence_tui.viewmodel.rows import Show
 from presence_tui.viewmodel.table import asked_words
 from presence_tui.viewmodel.timeline import Only
+from presence_tui.viewmodel.trust import Decision
 from presence_tui.widgets.bars import KeyHints, PaneBar
 from presence_tui.widgets.conditions import ConditionsPane
 from presence_tui.widgets.header_line import HeaderLine
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
     from presence_core.model import Peer, PresenceGraph
     from presence_tui.source import PresenceSource
     from presence_tui.viewmodel.timeline import Topic
-    from presence_tui.viewmodel.trust import Decision
+    from presence_tui.widgets.peer_page import PeerPage
 
 _ALARM_SECONDS = 0.5
 
@@ -83,6 +86,7 @@ class MainScreen(TableCommands):
         self._newest = self._graph
         self._pace = Pace()
         self._soon: Timer | None = None
+        self._differing: Differing | None = None  # of the graph of which is still to be told
         self._alarms = Alarms()
         self._toasts = toasts
         self._zoomed = False
@@ -103,16 +107,22 @@ class MainScreen(TableCommands):
                 yield _frame("conditions", ConditionsPane(clock=self._clock, id="conditions"))
             with Vertical(id="side-b", classes="side-column"):
                 yield _frame("key", PeerKeyPane(clock=self._clock, id="key"))
-                yield _frame("local", LocalPeerPane(draft=self._draft, id="local"))
+                yield _frame("local", self._local_pane())
         yield SearchLine(id="search")
         yield KeyHints(id="keys")
+
+    def _local_pane(self) -> LocalPeerPane:
+        only = shows_only(self._source)
+        return LocalPeerPane(draft=None if only else self._draft, shows_only=only, id="local")
 
     def on_mount(self) -> None:
         """Show what there is already."""
         self._ready = True
         self.show_ascii(only=bool(getattr(self.app, "ascii_only", False)))
         self._arrange()
-        self.show(self._graph)
+        self.table.show(self._graph)
+        self._show_all()
+        self._tell(Differing([], []))
         self.table.focus()
         self.take_layout()
         if self._toasts:
@@ -150,11 +160,18 @@ class MainScreen(TableCommands):
             self._take_when_due()
 
     def _take_when_due(self) -> None:
-        wait = self._pace.wait(len(self._newest.remote_peers), time.monotonic())
-        self._soon = self.set_timer(wait, self._take_when_due) if wait else None
-        if not wait:
+        """Take what is to be taken, step by step; between steps of many peers a key may come."""
+        self._soon = None
+        while self._differing is not None or self._newest is not self._graph:
+            wait = self._pace.wait(len(self._newest.remote_peers), time.monotonic())
+            if wait:
+                self._soon = self.set_timer(wait, self._take_when_due)
+                return
             began = time.monotonic()
-            self._take(self._newest)
+            if self._differing is None:
+                self._take(self._newest)
+            else:
+                self._tell(self._differing)
             self._pace.taken(began, time.monotonic())
 
     def on_key(self) -> None:
@@ -167,15 +184,24 @@ class MainScreen(TableCommands):
         self.on_key()  # the key itself went no further
 
     def _take(self, graph: PresenceGraph) -> None:
-        self._graph = graph
-        table = self.table
-        table.show(graph)
-        tally = table.tally
-        self.query_one(HeaderLine).show(graph, tally)
-        events = self.query_one(TimelineView).take(graph, tally.online)
-        self._alarms.hear(events, graph, self._clock())
+        """Take who is here; what has happened is told in a step of its own."""
+        before, self._graph = self._graph, graph
+        self._differing = differing(before.remote_peers, graph.remote_peers)
+        self.table.show(graph, self._differing)
+        self._show_all()
+
+    def _show_all(self) -> None:
+        self.query_one(HeaderLine).show(self._graph, self.table.tally)
         self._show_panes()
         self._show_notes()
+
+    def _tell(self, found: Differing) -> None:
+        """Take what has happened from the graph before to the one that is shown."""
+        self._differing = None
+        timeline = self.query_one(TimelineView)
+        events = timeline.take(self._graph, self.table.tally.online, found)
+        self._alarms.hear(events, self._graph, self._clock())
+        self._show_pane(timeline)
 
     def _show_panes(self) -> None:
         """Bring the panes that are displayed up to date; the others when they are."""
@@ -190,9 +216,12 @@ class MainScreen(TableCommands):
             self.query_one(MeshGraphView),
             self.query_one(TimelineView),
         ):
-            if pane.parent is not None and pane.parent.display:
-                pane.show(self._graph, selected)
+            self._show_pane(pane)
         self.query_one(LocalPeerPane).show(self._graph)
+
+    def _show_pane(self, pane: PeerPage | ConditionsPane | MeshGraphView | TimelineView) -> None:
+        if pane.parent is not None and pane.parent.display:
+            pane.show(self._graph, self.table.selected)
 
     @on(PeerTable.Arranged)
     def _rearranged(self, event: PeerTable.Arranged) -> None:
@@ -207,6 +236,7 @@ class MainScreen(TableCommands):
             count=table.count,
             of=len(self._graph.remote_peers),
             held=table.held,
+            marks=table.marks,
         )
         self.query_one(PaneBar).show(self._active, notes)
 
@@ -311,11 +341,12 @@ class MainScreen(TableCommands):
         """Say which actions do something now."""
         if action == "back" and self._ready:
             at_home = self._active == "peers" and not self._zoomed
-            return not at_home or self.table.asked.narrows or self.query_one(SearchLine).open
+            somewhere = not at_home or self.query_one(SearchLine).open
+            return somewhere or self.table.asked.narrows or self.table.marks != (0, 0)
         return not (action == "zoom" and self.has_class("-narrow"))
 
     def action_back(self) -> None:
-        """Go one step back: out of the search, out of the zoom, to the table, to all peers."""
+        """Go one step back: out of search and zoom, to the table, to all peers, to no marks."""
         search = self.query_one(SearchLine)
         if search.open:
             search.value = ""
@@ -326,6 +357,8 @@ class MainScreen(TableCommands):
             self.action_pane("peers")
         elif self.table.asked.narrows:
             self._show_everybody()
+        else:
+            self.table.action_unmark()
 
     def _show_everybody(self) -> None:
         self.query_one(SearchLine).value = ""
@@ -342,6 +375,15 @@ class MainScreen(TableCommands):
     def _decision_wanted(self, event: PeerKeyPane.DecisionWanted) -> None:
         event.stop()
         self._decide(event.decision, event.peer)
+
+    @work(exclusive=True, group="trust", exit_on_error=False)
+    async def action_block(self) -> None:
+        """Ask whether the marked peers (or the selected one) are to be blocked, and do it."""
+        marked = self.table.marked
+        if marked:
+            await block_all(self, self._source, marked)
+        else:
+            await decide(self, self._source, Decision.BLOCK, self.table.selected)
 
     @work(exclusive=True, group="trust", exit_on_error=False)
     async def _decide(self, decision: Decision, peer: Peer | None) -> None:

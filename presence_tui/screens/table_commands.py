@@ -180,36 +180,44 @@ class TableCommands(Screen[None]):
             await asyncio.to_thread(self._layout_file.keep, text)
 
     def action_pin(self) -> None:
-        """Keep the selected peer on top, or no longer."""
+        """Keep the marked peers (or the selected one) on top, or no longer."""
         self.table.pin()
         self._keep_layout()
 
     # -- for other programs
 
     def action_copy_peers(self, form: str) -> None:
-        """Copy the selected peer."""
-        peer = self.table.selected
-        if peer is not None:
-            self.app.copy_to_clipboard(peers_text(self.graph, [peer], Form(form)))
-            self.notify(f"copied the selected peer as {form.upper()}", markup=False)
+        """Copy the marked peers, or the selected one."""
+        marked, peer = self.table.marked, self.table.selected
+        if marked:
+            self._copy(marked, Form(form), f"{len(marked):,} marked peers")
+        elif peer is not None:
+            self._copy([peer], Form(form), "the selected peer")
 
     def copy_shown(self, form: Form) -> None:
-        """Copy every peer that the table shows."""
-        peers = self.table.peers
+        """Copy the marked peers, or every one that the table shows."""
+        marked, peers = self.table.marked, self.table.peers
+        if marked:
+            self._copy(marked, form, f"{len(marked):,} marked peers")
+        else:
+            self._copy(peers, form, f"{len(peers):,} peers")
+
+    def _copy(self, peers: list[Peer], form: Form, what: str) -> None:
         self.app.copy_to_clipboard(peers_text(self.graph, peers, form))
-        self.notify(f"copied {len(peers):,} peers as {form.upper()}", markup=False)
+        self.notify(f"copied {what} as {form.upper()}", markup=False)
 
     @work(group="export", exit_on_error=False)
     async def action_export(self, form: str) -> None:
-        """Write every peer that the table shows into a file in the current folder."""
-        peers, name = self.table.peers, file_name(self._clock(), Form(form))
+        """Write the marked peers, or every one that is shown, into a file in this folder."""
+        marked = self.table.marked
+        peers, name = marked or self.table.peers, file_name(self._clock(), Form(form))
         try:
             path = await asyncio.to_thread(_write, name, self.graph, peers, Form(form))
         except OSError as error:
             words = f"{name} cannot be written here: {error.strerror or error}"
             self.notify(safe_text(words), severity="error", markup=False)
         else:
-            words = f"{len(peers):,} peers written to {path}"
+            words = f"{len(peers):,} {'marked ' if marked else ''}peers written to {path}"
             self.notify(safe_text(words), markup=False)
 
 

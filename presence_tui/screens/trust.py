@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING
 from presence_core.codec.text import safe_text
 from presence_core.model import Peer, Trust
 from presence_tui.screens.confirm import ConfirmScreen
-from presence_tui.viewmodel.trust import Decision, done_words, needless_words, possible, question
+from presence_tui.viewmodel.trust import (
+    Decision,
+    done_words,
+    needless_words,
+    possible,
+    question,
+    question_about_all,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.screen import Screen
 
     from presence_tui.source import PresenceSource
@@ -37,7 +46,29 @@ async def decide(
             case Decision.FORGET:
                 await source.forget(peer.peer_key)
     except Exception as error:  # noqa: BLE001  the person is told; nothing has changed
-        words = safe_text(" ".join(str(error).split()), limit=240) or type(error).__name__
-        screen.notify(words, severity="error", timeout=_ERROR_SECONDS, markup=False)
+        _say(screen, error)
     else:
         screen.notify(done_words(decision, peer), markup=False)
+
+
+async def block_all(screen: Screen[None], source: PresenceSource, peers: Sequence[Peer]) -> None:
+    """Ask once about the keys of one peer or more, and block them; called from a worker."""
+    local = source.graph.local_peer
+    left = [peer for peer in peers if possible(Decision.BLOCK, local, peer)]
+    if len(left) <= 1:
+        await decide(screen, source, Decision.BLOCK, left[0] if left else peers[0])
+        return
+    if not await screen.app.push_screen_wait(ConfirmScreen(question_about_all(left))):
+        return
+    for done, peer in enumerate(left):
+        try:
+            await source.set_trust(peer.peer_key, Trust.BLOCKED)
+        except Exception as error:  # noqa: BLE001  the person is told how far it went
+            _say(screen, error, before=f"{done:,} of {len(left):,} are blocked, then: ")
+            return
+    screen.notify(f"{len(left):,} keys are blocked now", markup=False)
+
+
+def _say(screen: Screen[None], error: Exception, before: str = "") -> None:
+    words = safe_text(" ".join(str(error).split()), limit=240) or type(error).__name__
+    screen.notify(before + words, severity="error", timeout=_ERROR_SECONDS, markup=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from presence_core.codec.text import safe_text
@@ -14,6 +15,8 @@ from presence_tui.viewmodel.page import Span, Tone
 from presence_tui.viewmodel.words import condition_words, type_signs, view_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from presence_tui.viewmodel.timeline import Event
 
 _SIGNS: dict[ChangeKind, Span] = {
@@ -31,15 +34,21 @@ SIGN_WIDTH = 11
 """Cells of the longest sign with its word."""
 
 _DETAIL = 240
+_NAMED = 40
+"""Peers that are named in one line: more than fit."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventWords:
-    """What is said about an event. ``who`` is empty for what is about no peer."""
+    """What is said about an event, or about several at once.
+
+    ``who`` is empty for what is about no peer. ``times``: how often the same happened to the same.
+    """
 
     sign: Span
     who: str
     detail: str
+    times: str = ""
 
 
 def event_words(event: Event) -> EventWords:
@@ -65,6 +74,26 @@ def event_words(event: Event) -> EventWords:
             return EventWords(_SIGNS[change.kind], event.name, safe_text(after, limit=_DETAIL))
         case _:
             return EventWords(_SIGNS[change.kind], event.name, _where(after))
+
+
+def fold_words(events: Sequence[Event]) -> EventWords:
+    """Return what is said about events that are told together, the newest first."""
+    newest = event_words(events[0])
+    whom: dict[tuple[str | None, str | None], list[Event]] = {}
+    for event in events:
+        whom.setdefault((event.change.peer_key, event.other), []).append(event)
+    if len(whom) == 1:
+        return replace(newest, times=f" ×{len(events):,}")
+    links = events[0].other is not None
+    named = [_named(those) for those in islice(whom.values(), _NAMED)]
+    what = "links" if links else "peers"
+    return EventWords(newest.sign, f"{len(whom):,} {what}", ", ".join(named))
+
+
+def _named(events: Sequence[Event]) -> str:
+    newest = events[0]
+    name = newest.name if newest.other_name is None else f"{newest.name} – {newest.other_name}"
+    return name if len(events) == 1 else f"{name} ×{len(events):,}"
 
 
 def _where(whereabouts: dict[str, Any] | None) -> str:

@@ -9,6 +9,7 @@ from presence_core.codec.text import safe_text
 from presence_core.model import IdentityStatus, PresenceState, ViewState
 from presence_tui.viewmodel.identity import status_words
 from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, heading, line
+from presence_tui.viewmodel.refusals import Refusals
 from presence_tui.viewmodel.trust import BLOCKED, DECISIONS
 from presence_tui.viewmodel.words import LAST_KNOWN, LINKS, view_words
 
@@ -41,8 +42,12 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("f", "all, online, direct, or missing peers only"),
             ("s S", "sort by the next column (or click one); other way round"),
             ("c", "columns, also of metadata; sort by several, group"),
-            ("p", "keep this peer on top, or no longer"),
-            ("e y", "shown peers into a CSV file; copy this peer as JSON"),
+            ("space", "mark this peer, or no longer; so does ctrl+click"),
+            ("a A", "mark all that are shown; mark nobody (esc too)"),
+            ("p", "keep this peer (or the marked) on top, or no longer"),
+            ("y", "copy this peer (or the marked ones) as JSON"),
+            ("e", "write peers shown (or marked) into a CSV file"),
+            ("b", "block this peer (or the marked ones), after a question"),
         ),
     ),
     (
@@ -86,6 +91,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("o", "the peer of this event only, or everybody"),
             ("space", "hold back what comes; again: show it"),
             ("enter", "to the peer; so does a double click"),
+            ("→ l ← h", "open a line (▸) that stands for several events; close it; so does enter"),
         ),
     ),
     (
@@ -124,6 +130,21 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 """Every key, by where it works."""
 
+_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("Peers", "e"): "export",
+        ("Peers", "b"): "block",
+        **{("Key", key): "decide" for key in ("v", "b", "u", "y n")},
+        **{("This device", key): "save" for key, _ in dict(KEYS)["This device"]},
+        ("This device", "f4"): "elsewhere",
+        **{
+            ("This device, as a form", key): "form"
+            for key, _ in dict(KEYS)["This device, as a form"]
+        },
+    }
+)
+"""What keys do that are not named where it is refused: the action by section and key."""
+
 _SEEN = {
     PresenceState.ONLINE: ("● online", Tone.GOOD, "reachable now, over confirmed links"),
     PresenceState.LEFT: ("○ left", Tone.DIM, "it said goodbye"),
@@ -141,10 +162,14 @@ _VIEWS = {
 }
 _WIDTH = 16
 _NONE: Mapping[str, str] = MappingProxyType({})
+_NO_REFUSALS = Refusals()
 
 
-def help_page(own_keys: Mapping[str, str] = _NONE) -> Page:
-    """Return the help; ``own_keys``: from the names of bindings to keys that are not the usual."""
+def help_page(own_keys: Mapping[str, str] = _NONE, refusals: Refusals = _NO_REFUSALS) -> Page:
+    """Return the help, without what is refused anyway.
+
+    ``own_keys``: from the names of bindings to keys that are not the usual.
+    """
     lines: list[Line] = []
     if own_keys:
         lines.append(heading("Your own keys (config.toml), in place of the usual ones"))
@@ -153,9 +178,13 @@ def help_page(own_keys: Mapping[str, str] = _NONE) -> Page:
             lines.append(_row(shown, safe_text(name, limit=40)))
         lines.append(BLANK)
     for title, keys in KEYS:
-        lines.append(heading(title))
-        lines += [_row(Span(key.ljust(_WIDTH), Tone.KEY), what) for key, what in keys]
-        lines.append(BLANK)
+        rows = [
+            _row(Span(key.ljust(_WIDTH), Tone.KEY), what)
+            for key, what in keys
+            if refusals.why(_ACTIONS.get((title, key), "")) is None
+        ]
+        if rows:
+            lines += [heading(title), *rows, BLANK]
     lines.append(heading("Presence"))
     for text, tone, what in _SEEN.values():
         lines.append(_row(Span(text.ljust(_WIDTH), tone), what))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from heapq import nsmallest
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from presence_core.codec.text import safe_text
 from presence_core.model import IdentityStatus, Peer, PresenceState, ViewState
@@ -20,7 +20,7 @@ from presence_tui.viewmodel.names import shown_name
 from presence_tui.viewmodel.words import LINKS, is_last_known
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 
     from presence_core.model import Connection, PresenceGraph
 
@@ -34,6 +34,7 @@ _GONE_PART = 5
 """One node of so many is kept for who is out of reach, however many are here."""
 
 _LANES = 3
+_SLICE = 4_000
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TYPES = tuple(LINKS)
 
@@ -130,7 +131,37 @@ def mesh_graph(
     links with them. ``before``: keys that were drawn before; of peers equally near those stay,
     so that a picture does not flicker. A limit of None leaves nothing out.
     """
-    return _Drawing(graph, focus, direct_only=direct_only, before=before).made(max_nodes, max_links)
+    slices = mesh_graph_slices(
+        graph,
+        focus=focus,
+        direct_only=direct_only,
+        max_nodes=max_nodes,
+        max_links=max_links,
+        before=before,
+    )
+    while True:
+        try:
+            next(slices)
+        except StopIteration as made:
+            return cast("MeshGraph", made.value)
+
+
+def mesh_graph_slices(
+    graph: PresenceGraph,
+    *,
+    focus: str | None = None,
+    direct_only: bool = False,
+    max_nodes: int | None = MAX_NODES,
+    max_links: int | None = MAX_LINKS,
+    before: Collection[str] = (),
+) -> Generator[None, None, MeshGraph]:
+    """Make the graph of :func:`mesh_graph` in slices, at each of which one may do something else.
+
+    Of ten thousand peers a slice takes a few milliseconds.
+    """
+    drawing = _Drawing(graph, focus, direct_only=direct_only, before=before)
+    yield
+    return (yield from drawing.made(max_nodes, max_links))
 
 
 def type_rank(kind: str) -> int:
@@ -159,7 +190,9 @@ class _Drawing:
         self._focus = focus if focus in self._peers else None
         self._parents: dict[str, str | None] = {}
 
-    def made(self, max_nodes: int | None, max_links: int | None) -> MeshGraph:
+    def made(
+        self, max_nodes: int | None, max_links: int | None
+    ) -> Generator[None, None, MeshGraph]:
         way = self._way()
         if max_nodes is not None and len(way) > max_nodes:
             way = []
@@ -168,9 +201,11 @@ class _Drawing:
         if max_nodes is not None:
             free = max_nodes - min(max_nodes, len(self._rings))
             room = min(room, max(free, max_nodes // _GONE_PART))  # who is looked for most
+        yield
         near = self._nearest(way, None if max_nodes is None else max_nodes - room)
         drawn = [*near, *gone[:room]]
-        behind = self._behind(frozenset(drawn))
+        yield
+        behind = yield from self._behind(frozenset(drawn))
         links = list(self._links(drawn, way))
         kept = links if max_links is None else links[:max_links]
         return MeshGraph(
@@ -279,12 +314,14 @@ class _Drawing:
             way.append(parent)
         return way[::-1]
 
-    def _behind(self, drawn: frozenset[str]) -> dict[str, int]:
+    def _behind(self, drawn: frozenset[str]) -> Generator[None, None, dict[str, int]]:
         """Count those who are not drawn at the last node on one of their ways."""
         rings = self._rings
         at = {key: key for key in drawn}
         counts: dict[str, int] = {}
-        for key in sorted(rings.keys() - drawn, key=rings.__getitem__):
+        for done, key in enumerate(sorted(rings.keys() - drawn, key=rings.__getitem__), 1):
+            if done % _SLICE == 0:
+                yield
             nearer, found = rings[key] - 1, self._own
             for link in self._peers[key].connections:  # of thousands: the first way will do
                 other = link.peer2 if link.peer1 == key else link.peer1

@@ -12,7 +12,7 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from presence_core.differing import differing
+from presence_core.differing import Differing, differing
 from presence_core.model import Peer, PresenceState
 from presence_tui.viewmodel.names import shown_name
 from presence_tui.viewmodel.orders import Down, group_words, source_of, value_of
@@ -114,13 +114,15 @@ class Rows:
 
     ``shown``: the rows of the table, in order; ``lines``: the same with the titles of groups.
     ``held``: whether they are in another order than they would be, because somebody is reading.
-    ``stale``: whether other rows are to be shown. ``tallies``: all peers, counted.
+    ``stale``: whether other rows are to be shown. ``tallies``: all peers, counted. ``marked``: rows
+    that a person has marked, shown or not; a peer that is forgotten loses its mark.
     """
 
     def __init__(self) -> None:
         self.shown: list[Row] = []
         self.lines: Sequence[Row | GroupTitle] = self.shown
         self.held = False
+        self.marked: set[Row] = set()
         self.query = Query()
         self.tallies = Tallies()
         self._follow(self.query)
@@ -156,12 +158,15 @@ class Rows:
             at += step
         return self.row_near(0) if step < 0 and self.shown else None
 
-    def take(self, peers: Sequence[Peer], now: datetime) -> None:
-        """Take the remote peers of a newer graph, sorted by key as graphs have them."""
+    def take(self, peers: Sequence[Peer], now: datetime, found: Differing | None = None) -> None:
+        """Take the remote peers of a newer graph, sorted by key as graphs have them.
+
+        ``found``: in what they differ from those before, when somebody has compared them already.
+        """
         before, self._peers = self._peers, peers
-        pairs, gone = differing(before, peers)
-        others = bool(gone)
-        for old, peer in pairs:
+        found = found if found is not None else differing(before, peers)
+        others = bool(found.gone)
+        for old, peer in found.pairs:
             if old is not None:
                 self._change(self._by_key[peer.peer_key], peer, now)
                 continue
@@ -169,8 +174,10 @@ class Rows:
             self.tallies.add(peer)
             self._place(row)
             others = True
-        for peer in gone:
-            self._by_key.pop(peer.peer_key).alive = False
+        for peer in found.gone:
+            row = self._by_key.pop(peer.peer_key)
+            row.alive = False
+            self.marked.discard(row)
             self.tallies.remove(peer)
         if others:
             self._rows = [self._by_key[peer.peer_key] for peer in peers]
@@ -245,6 +252,11 @@ class Rows:
             run = list(members)
             lines += [GroupTitle(title, len(run)), *run]
         return lines
+
+    def marked_in_order(self) -> list[Row]:
+        """Return the marked rows in the order in which they would be shown."""
+        self._place_all()
+        return self._sorted(list(self.marked))
 
     def let_go(self, row: Row) -> None:
         """Take note that a row that :meth:`arrange` was told to keep need not be kept."""

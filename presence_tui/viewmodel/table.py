@@ -153,31 +153,48 @@ def since_words(moment: datetime, now: datetime) -> str:
     return " ".join(span_words(seconds).split()[:2])
 
 
-def asked_words(query: Query, *, count: int, of: int, held: bool) -> tuple[str, ...]:
-    """Return what there is to say about which rows are shown, from long to short."""
+def asked_words(
+    query: Query, *, count: int, of: int, held: bool, marks: tuple[int, int] = (0, 0)
+) -> tuple[str, ...]:
+    """Return what there is to say about which rows are shown, from long to short.
+
+    ``marks``: how many are marked, and how many of those are not shown.
+    """
     search = safe_text(" ".join(query.search.split()), limit=40)
     only = "" if query.show is Show.ALL else str(query.show)
     amount = f"{count:,}/{of:,}" if query.narrows else ""
     problem = understand(query.search).problem
+    marked = f"{marks[0]:,} marked" if marks[0] else ""
+    unseen = f" ({marks[1]:,} not shown)" if marks[1] else ""
     return (
         _joined(
             " · ",
             problem,
+            marked + unseen,
             f"only {only}" if only else "",
             f"search: {search}" if search else "",
             f"{count:,} of {of:,}" if amount else "",
             "order held while you move" if held else "",
         ),
         *([_joined(" · ", problem, amount), problem] if problem else []),
-        _joined(" · ", only, f"/{search}" if search else "", amount, "order held" if held else ""),
+        _joined(
+            " · ",
+            marked,
+            only,
+            f"/{search}" if search else "",
+            amount,
+            "order held" if held else "",
+        ),
         _joined(
             " ",
+            marked,
             only,
             f"/{safe_text(search, limit=6)}" if search else "",
             amount,
             "held" if held else "",
         ),
-        _joined(" ", amount, "held" if held else ""),
+        _joined(" ", marked, amount, "held" if held else ""),
+        *([marked, f"■{marks[0]:,}"] if marked else []),
         amount or ("held" if held else ""),
         f"{count:,}" if amount else "",
     )

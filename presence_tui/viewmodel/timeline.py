@@ -15,9 +15,10 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from presence_core.changes import changes_between
-from presence_core.differing import differing
+from presence_core.differing import Differing, differing
 from presence_core.model import Change, ChangeKind, ViewState
 from presence_tui.viewmodel.names import Names, peer_name
+from presence_tui.viewmodel.timeline_folds import Folding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,13 +65,15 @@ KEPT = {
 class Event:
     """A change, with the names that peers had then.
 
-    ``number`` grows with each event; of one graph the first change has the greatest. ``other``
-    and ``other_name``: the second end of a link, None for everything else.
+    ``number`` grows with each event; of one graph the first change has the greatest. ``fold``: the
+    number of the first of those that can be told together with it. ``other`` and ``other_name``:
+    the second end of a link, None for everything else.
     """
 
     number: int
     change: Change
     name: str
+    fold: int
     other: str | None = None
     other_name: str | None = None
 
@@ -116,6 +119,7 @@ class Timeline:
             topic: deque(maxlen=kept) for topic, kept in KEPT.items()
         }
         self._number = 0
+        self._folding = Folding()
         self._only = Only()
         self._paused_at: int | None = None
         self._shown: list[Event] | None = []
@@ -144,8 +148,10 @@ class Timeline:
             self._shown = list(filter(self._only.lets_through, newest_first))
         return self._shown
 
-    def take(self, graph: PresenceGraph) -> list[Event]:
+    def take(self, graph: PresenceGraph, found: Differing | None = None) -> list[Event]:
         """Take a newer graph; return what is new in it.
+
+        ``found``: in what its remote peers differ from those of the graph before, if that is known.
 
         The first graph is where it begins. What the first exchange brings has not happened now: it
         was there already, so of a view that was filling only its end is told, and key warnings.
@@ -154,10 +160,11 @@ class Timeline:
         if before is None or before is graph:
             return []
         filling = before.view.state is ViewState.FILLING
-        changes = changes_between(before, graph)
+        found = found or differing(before.remote_peers, graph.remote_peers)
+        changes = changes_between(before, graph, found)
         if filling:
             changes = tuple(c for c in changes if _told_while_filling(c.kind))
-        events = self._named(_newest(changes), before, graph) if changes else []
+        events = self._named(_newest(changes), before, graph, found) if changes else []
         for event in events:
             self._rings[event.topic].append(event)
         if events and self._paused_at is None:
@@ -185,12 +192,17 @@ class Timeline:
             self._paused_at = None
 
     def _named(
-        self, changes: Iterable[Change], before: PresenceGraph, graph: PresenceGraph
+        self,
+        changes: Iterable[Change],
+        before: PresenceGraph,
+        graph: PresenceGraph,
+        found: Differing,
     ) -> list[Event]:
         now, then = Names(graph), Names(before)
         own = graph.local_peer.peer_key
-        pairs, _ = differing(before.remote_peers, graph.remote_peers)
-        changed = {peer.peer_key: peer for _, peer in pairs}  # whom nearly all changes are about
+        changed = {
+            peer.peer_key: peer for _, peer in found.pairs
+        }  # whom nearly all changes are about
 
         def name(peer_key: str | None) -> str:
             if peer_key is None or peer_key == own:
@@ -207,6 +219,7 @@ class Timeline:
                     self._number,
                     change,
                     name(change.peer_key),
+                    self._folding.fold(change, self._number),
                     other,
                     name(other) if other is not None else None,
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from presence_tui.viewmodel.event_words import SIGN_WIDTH, event_words
+from presence_tui.viewmodel.event_words import SIGN_WIDTH, event_words, fold_words
 from presence_tui.viewmodel.moments import ago
 from presence_tui.viewmodel.online import STEP_SECONDS, OnlineHistory
 from presence_tui.viewmodel.page import Row, Span, Tone
@@ -13,7 +13,8 @@ from presence_tui.viewmodel.table import fit, since_words
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from presence_tui.viewmodel.timeline import Event, Timeline
+    from presence_tui.viewmodel.timeline import Timeline
+    from presence_tui.viewmodel.timeline_folds import Entry
 
 TOP_LINES = 2
 """Lines above the events."""
@@ -62,16 +63,21 @@ def _state(timeline: Timeline, about: str | None) -> Row:
     return tuple(parts)
 
 
-def event_line(event: Event, now: datetime, width: int) -> Row:
-    """Return the line of an event: when, how long ago, what, who, and what about it."""
-    words = event_words(event)
+def entry_line(entry: Entry, now: datetime, width: int) -> Row:
+    """Return the line of an entry: when, how long ago, what, who, and what about it."""
+    newest = entry.newest
+    words = fold_words(entry.events) if entry.folds else event_words(newest)
     who = _WIDE_WHO if width >= _WIDE else _WHO
+    lead = "  " if entry.part else "" if not entry.folds else "▾ " if entry.opened else "▸ "
+    name = fit(words.who, who - len(lead) - len(words.times))
+    if words.times:
+        name = f"{name.rstrip()}{words.times}"
     left = width - (_TIME + 1 + _AGO + 2 + SIGN_WIDTH + 1 + who + 1)
     return (
-        Span(f"{clock_words(event.change.at, now)} ", Tone.DIM),
-        Span(f"{fit(since_words(event.change.at, now), _AGO, right=True)}  ", Tone.DIM),
+        Span(f"{clock_words(newest.change.at, now)} ", Tone.DIM),
+        Span(f"{fit(since_words(newest.change.at, now), _AGO, right=True)}  ", Tone.DIM),
         Span(f"{fit(words.sign.text, SIGN_WIDTH)} ", words.sign.tone),
-        Span(f"{fit(words.who, who)} ", Tone.STRONG),
+        Span(f"{fit(lead + name, who)} ", Tone.STRONG),
         Span(fit(words.detail, left) if left > 0 else ""),
     )
 

@@ -16,10 +16,11 @@ from presence_core.model import Peer, Trust
 from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, fact, line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _LABEL = 10
 _WARNING_CHARACTERS = 400
+_NAMED = 12
 
 BLOCKED = Span("✗ blocked", Tone.BAD)
 """How a blocked peer is shown, wherever somebody else is said to be verified."""
@@ -155,6 +156,27 @@ def question(decision: Decision, local: Peer, peer: Peer) -> Question:
                 "forget it",
                 "keep it",
             )
+
+
+def question_about_all(peers: Sequence[Peer]) -> Question:
+    """Return what is asked before the keys of several peers are blocked."""
+    named = [
+        line(Span(_name(peer), Tone.STRONG), Span(f"  {safe_text(peer.short_id)}", Tone.KEY))
+        for peer in peers[:_NAMED]
+    ]
+    if len(peers) > _NAMED:
+        named.append(line(Span(f"and {len(peers) - _NAMED:,} more", Tone.DIM)))
+    return Question(
+        f"Block {len(peers):,} keys?",
+        (
+            *named,
+            BLANK,
+            line("Their links with this device end at once, and no new one is let in."),
+            line(Span("Others in the mesh may go on to trust them. u unblocks each.", Tone.DIM)),
+        ),
+        f"block all {len(peers):,}",
+        "leave them",
+    )
 
 
 def _compare(local: Peer, peer: Peer) -> Iterator[Line]:

@@ -167,6 +167,8 @@ class KeyHints(Bar):
             binding = active.binding
             if not (binding.show and active.enabled) or binding.action in seen:
                 continue
+            if self._refused(binding.action):
+                continue
             # a text that is edited takes "/" for itself; of other characters Textual knows
             sign = binding.key_display or ""
             if focused and len(sign) == 1 and focused.check_consume_key(key, sign):
@@ -178,6 +180,10 @@ class KeyHints(Bar):
             ]
             hints.append((binding.action in _ALWAYS, hint))
         self.set_parts(self._fitting(hints))
+
+    def _refused(self, action: str) -> bool:
+        refusals = getattr(self.app, "refusals", None)
+        return refusals is not None and refusals.why(action) is not None
 
     def _fitting(self, hints: list[tuple[bool, list[Part]]]) -> list[Part]:
         """Return the hints that there is room for: first of all those that lead to all others."""

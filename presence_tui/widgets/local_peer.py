@@ -29,7 +29,8 @@ class LocalPeerPane(Vertical):
     """Shows the local peer and edits its metadata.
 
     Answer :class:`SaveRequested` with :meth:`saved` or :meth:`failed`. ``draft``: the file that
-    keeps text which is not published; None keeps it in memory only.
+    keeps text which is not published; None keeps it in memory only. ``shows_only``: nothing can be
+    edited.
     """
 
     @dataclass
@@ -57,17 +58,19 @@ the text. Text that is not published is kept, also when the terminal closes.
         self,
         *,
         draft: Path | None = None,
+        shows_only: bool = False,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._draft = draft
+        self._shows_only = shows_only
         self._graph: PresenceGraph | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the facts above the editor."""
         yield Sheet(id="local-facts")
-        yield MetadataEditor(draft=self._draft)
+        yield MetadataEditor(draft=self._draft, shows_only=self._shows_only)
 
     def show(self, graph: PresenceGraph, selected: Peer | None = None) -> None:
         """Show the local peer of a graph; which peer is selected makes no difference here."""

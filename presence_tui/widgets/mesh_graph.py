@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual import work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
@@ -15,9 +18,11 @@ from textual.widget import Widget
 from presence_tui.viewmodel.graph_canvas import Ink, Piece
 from presence_tui.viewmodel.graph_drawing import Drawing, draw, room_for
 from presence_tui.viewmodel.graph_layout import Layout, lay_out
-from presence_tui.viewmodel.mesh_graph import MeshGraph, mesh_graph
+from presence_tui.viewmodel.mesh_graph import MeshGraph, mesh_graph_slices
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textual import events
     from textual.timer import Timer
 
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
 
 _MANY = 500
 """From so many peers on, to count who is behind whom takes longer than a key may wait for it."""
+
+_PAUSE_SECONDS = 0.01
+"""How long it does nothing between two steps: a key is answered in less."""
 
 _CHANGES_SECONDS, _MOVES_SECONDS = 1.0, 0.15
 """How long changes of so many, and moves of the selection elsewhere, wait for others to come."""
@@ -124,7 +132,7 @@ only the neighbours.
         )
         if len(graph.remote_peers) < _MANY or (moved and self.has_focus):
             if moved or not same:
-                self._take()
+                self._take(at_once=True)
         elif moved:
             self._take_in(_MOVES_SECONDS)
         elif not same:
@@ -160,24 +168,42 @@ only the neighbours.
             self._wait.stop()
         self._wait, self._wait_seconds = self.set_timer(seconds, self._take), seconds
 
-    def _take(self) -> None:
+    def _take(self, *, at_once: bool = False) -> None:
+        """Take the graph: of many peers little by little, for a key may come meanwhile."""
         if self._wait is not None:
             self._wait.stop()
             self._wait = None
+        self.workers.cancel_node(self)
         if self._graph is None or not self.size:
             return
+        steps = self._steps(self._graph)
+        if at_once or len(self._graph.remote_peers) < _MANY:
+            deque(steps, maxlen=0)
+        else:
+            self._take_slowly(steps)
+
+    @work
+    async def _take_slowly(self, steps: Iterator[None]) -> None:
+        for _ in steps:
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _steps(self, graph: PresenceGraph) -> Iterator[None]:
+        """Choose the nodes, find their places, draw them: at each step there is time for others."""
         before = self._mesh
         known = {node.key for node in before.nodes} if before is not None else ()
-        mesh = mesh_graph(
-            self._graph,
+        mesh = yield from mesh_graph_slices(
+            graph,
             focus=self._focus,
             direct_only=self._direct_only,
             max_nodes=room_for(*self.size),
             before=known,
         )
+        layout = self._layout
         if before is None or _frame(mesh) != _frame(before):
-            self._layout = lay_out(mesh, self._layout)
-        self._mesh = mesh
+            yield
+            layout = lay_out(mesh, layout)
+        yield
+        self._mesh, self._layout = mesh, layout
         self._draw()
 
     def _draw(self) -> None:

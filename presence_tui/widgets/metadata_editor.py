@@ -54,7 +54,8 @@ class MetadataEditor(Vertical):
 
     :meth:`show_published` tells what other peers see; :class:`SaveRequested` asks to publish the
     text, answered by :meth:`saved` or :meth:`failed`. With a draft path, text that is not
-    published is kept in that file and put back at the next start.
+    published is kept in that file and put back at the next start. ``shows_only``: it is what is
+    published, to be read.
     """
 
     @dataclass
@@ -106,8 +107,11 @@ class MetadataEditor(Vertical):
     }
     """
 
-    def __init__(self, *, draft: Path | None = None, id: str | None = None) -> None:
+    def __init__(
+        self, *, draft: Path | None = None, shows_only: bool = False, id: str | None = None
+    ) -> None:
         super().__init__(id=id)
+        self._shows_only = shows_only
         self._editing = Editing()
         self._shown: JsonObject | None = None
         self._compared: tuple[JsonObject, JsonObject | None] | None = None
@@ -141,10 +145,12 @@ class MetadataEditor(Vertical):
         """Look for text that an earlier session did not send."""
         for button in self.query(Button):
             button.can_focus = False  # the keys work from the text, and the cursor stays there
+            button.display = not self._shows_only
+        self._area.read_only = self._shows_only
         if self._draft is not None:
             self._area.read_only = True
             self._draft_found = await asyncio.to_thread(self._draft.read)
-            self._area.read_only = False
+            self._area.read_only = self._shows_only
         self._draft_read = True
         self._settle_draft()
         self._refresh_status()

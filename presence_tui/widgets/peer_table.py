@@ -12,11 +12,12 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 
 from presence_core.model import ViewState
+from presence_tui.viewmodel.calm import Calm
 from presence_tui.viewmodel.names import Names
 from presence_tui.viewmodel.orders import can_sort
 from presence_tui.viewmodel.rows import GroupTitle, Row, Rows
 from presence_tui.viewmodel.table import CellContext, empty_words
-from presence_tui.widgets.row_painter import COMPONENTS, RowPainter
+from presence_tui.widgets.row_painter import COMPONENTS, STYLES, RowPainter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,19 +26,11 @@ if TYPE_CHECKING:
     from textual import events
     from textual.strip import Strip
 
+    from presence_core.differing import Differing
     from presence_core.model import Peer, PresenceGraph
     from presence_tui.viewmodel.columns import Chosen
     from presence_tui.viewmodel.rows import Query
     from presence_tui.viewmodel.tally import Tally
-
-HOLD_SECONDS = 3.0
-"""For so long after a move nothing is put into another order under the reader's eyes."""
-
-SORT_SECONDS = 1.0
-"""Rows change places at most so often: what jumps ten times a second cannot be read."""
-
-_MANY = 2_000
-"""From so many rows on, newcomers too wait for the next time that rows are put in order."""
 
 _TIMES_SECONDS = 5.0
 _RELEASE_SECONDS = 0.5
@@ -70,7 +63,11 @@ class PeerTable(ScrollView, can_focus=True):
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Details", key_display="enter", id="table.open"),
+        Binding("space", "mark", "Mark", show=False, id="table.mark"),
+        Binding("a", "mark_shown", "Mark all", show=False, id="table.mark-shown"),
+        Binding("A", "unmark", "Unmark", show=False, id="table.unmark"),
         Binding("p", "screen.pin", "Pin", show=False, id="table.pin"),
+        Binding("b", "screen.block", "Block", show=False, id="table.block"),
         Binding("up,k", "move(-1)", "Up", show=False, id="table.up"),
         Binding("down,j", "move(1)", "Down", show=False, id="table.down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="table.page-up"),
@@ -83,29 +80,19 @@ class PeerTable(ScrollView, can_focus=True):
 
 One row for each peer of the mesh. `/` searches, `f` filters, `s` sorts by the next column, `S`
 turns the order round. The selected peer stays selected when rows move; while you move about, the
-order is held.
+order is held. `space` marks it, `a` marks all that are shown: `y`, `e`, `p` and `b` then are about
+the marked ones.
 """
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
-    DEFAULT_CSS = """
-    PeerTable {
+    DEFAULT_CSS = f"""
+    PeerTable {{
         height: 1fr;
         overflow-x: hidden;
         overflow-y: auto;
         scrollbar-size: 0 1;
         scrollbar-gutter: stable;
-        & .table--header { color: $text-primary; text-style: bold; }
-        & .table--plain { color: $foreground; }
-        & .table--dim { color: $text-muted; }
-        & .table--strong { color: $foreground; text-style: bold; }
-        & .table--heading { color: $text-primary; }
-        & .table--key { color: $text-secondary; }
-        & .table--good { color: $text-success; }
-        & .table--warning { color: $text-warning; }
-        & .table--bad { color: $text-error; text-style: bold; }
-        & .table--gone { text-style: dim; }
-        & .table--cursor { background: $primary 40%; text-style: bold; }
-        & .table--cursor-blurred { background: $primary 18%; }
-    }
+        {STYLES}
+    }}
     """
 
     def __init__(self, *, now: Callable[[], datetime], id: str | None = None) -> None:
@@ -115,19 +102,21 @@ order is held.
         self._graph: PresenceGraph | None = None
         self._selected: Row | None = None
         self._chosen = False  # by the person, not because something has to be selected
-        self._moved_at: datetime | None = None
-        self._arranged_at: datetime | None = None
+        self._calm = Calm()
         self._painter = RowPainter(self)
         self._columns: tuple[Chosen, ...] = ()
 
     # -- what it is told
 
-    def show(self, graph: PresenceGraph) -> None:
-        """Show a graph; only lines that are in view and have changed are drawn anew."""
+    def show(self, graph: PresenceGraph, found: Differing | None = None) -> None:
+        """Show a graph; only lines that are in view and have changed are drawn anew.
+
+        ``found``: in what its peers differ from those of the graph before, if that is known.
+        """
         before, self._graph = self._graph, graph
         if before is None or before.remote_peers is not graph.remote_peers:
             painted = self._painted()
-            self._rows.take(graph.remote_peers, self._now())
+            self._rows.take(graph.remote_peers, self._now(), found)
             self._arrange()
             self._repaint(painted)
         if before is None or before.view.state is not graph.view.state:
@@ -135,7 +124,7 @@ order is held.
 
     def ask(self, query: Query) -> None:
         """Show other rows, or in another order, at once."""
-        self._moved_at = None
+        self._calm.release()
         self._rows.ask(query)
         self._arrange(at_once=True)
         self.refresh()
@@ -183,6 +172,17 @@ order is held.
         return self._rows.held
 
     @property
+    def marked(self) -> list[Peer]:
+        """The peers that are marked, shown or not, in the order of the table."""
+        return [row.peer for row in self._rows.marked_in_order()]
+
+    @property
+    def marks(self) -> tuple[int, int]:
+        """How many peers are marked, and how many of them are not shown."""
+        marked = self._rows.marked
+        return len(marked), sum(not row.placed for row in marked)
+
+    @property
     def selected(self) -> Peer | None:
         """The selected peer, as it is now."""
         return self._selected.peer if self._selected is not None else None
@@ -195,44 +195,26 @@ order is held.
         self.set_interval(_RELEASE_SECONDS, self._release)
 
     def _release(self) -> None:
-        if not self._holding:
+        if not self._calm.holds(self._now()):
             painted = self._painted()
             self._arrange()
             self._repaint(painted)
 
-    @property
-    def _holding(self) -> bool:
-        if self._moved_at is None:
-            return False
-        # a clock that was set back must not hold the order for hours
-        return 0 <= (self._now() - self._moved_at).total_seconds() < HOLD_SECONDS
-
-    @property
-    def _due(self) -> bool:
-        """Whether rows are to be put in order now."""
-        rows = self._rows
-        if rows.stale and len(rows.shown) < _MANY:
-            return True
-        if not (rows.stale or rows.unsorted):
-            return False
-        if self._arranged_at is None:
-            return True
-        return not 0 <= (self._now() - self._arranged_at).total_seconds() < SORT_SECONDS
-
     def _person_moves(self) -> None:
-        self._moved_at = self._now()
+        self._calm.moved(self._now())
         self._chosen = True
 
     def _arrange(self, *, at_once: bool = False) -> None:
         """Put the rows in order, with what the person looks at in its place on the screen."""
-        if not (at_once or self._due):
+        now = self._now()
+        if not (at_once or self._calm.due(self._rows, now)):
             return
-        self._arranged_at = self._now()
+        self._calm.arranged(now)
         top = self.scroll_offset.y
         anchor, line = self._anchor(top)
         held, count = self._rows.held, len(self._rows.lines)
         kept = self._selected if self._chosen and not at_once else None
-        moved = self._rows.arrange(hold=self._holding, keep=kept)
+        moved = self._rows.arrange(hold=self._calm.holds(now), keep=kept)
         if count != len(self._rows.lines):
             self.virtual_size = Size(self.size.width, len(self._rows.lines) + _HEADER_ROWS)
         if moved:
@@ -317,7 +299,9 @@ order is held.
         row = self._rows.lines[at] if at < len(self._rows.lines) else None
         if isinstance(row, Row):
             self._select(row)
-            if event.chain == 2:
+            if event.ctrl:
+                self.action_mark()
+            elif event.chain == 2:
                 self.action_open()
 
     def _sort_at(self, x: int, *, also: bool) -> None:
@@ -326,15 +310,36 @@ order is held.
             asked = self.asked
             self.ask(asked.also_sorted_by(key) if also else asked.sorted_by(key))
 
+    def action_mark(self) -> None:
+        """Mark the selected peer, or no longer."""
+        if self._selected is not None:
+            self._person_moves()
+            self._rows.marked ^= {self._selected}
+            self._remarked()
+
+    def action_mark_shown(self) -> None:
+        """Mark every peer that is shown."""
+        self._rows.marked.update(self._rows.shown)
+        self._remarked()
+
+    def action_unmark(self) -> None:
+        """Mark nobody any more."""
+        self._rows.marked.clear()
+        self._remarked()
+
+    def _remarked(self) -> None:
+        self.refresh()
+        self.post_message(self.Arranged())
+
     def pin(self) -> None:
-        """Keep the selected peer on top, or no longer."""
-        if self.selected is not None:
-            pinned = self.asked.pinned ^ {self.selected.peer_key}
-            self.ask(replace(self.asked, pinned=pinned))
+        """Keep the marked peers (or the selected one) on top; when they all are: no longer."""
+        meant = {peer.peer_key for peer in self.marked or filter(None, [self.selected])}
+        pinned = self.asked.pinned
+        self.ask(replace(self.asked, pinned=pinned - meant if meant <= pinned else pinned | meant))
 
     def on_mouse_move(self) -> None:
         """Hold the order: somebody is about to click."""
-        self._moved_at = self._now()
+        self._calm.moved(self._now())
 
     def on_mouse_scroll_down(self) -> None:
         """Hold the order while the person looks through the rows."""
@@ -433,6 +438,7 @@ order is held.
                     names=Names(self._graph).name,
                 ),
                 chosen=line is self._selected,
+                marked=line in self._rows.marked,
                 pinned=line.peer.peer_key in self.asked.pinned,
             )
         words = () if shown else empty_words(self._graph)

@@ -26,13 +26,39 @@ if TYPE_CHECKING:
 COMPONENTS = {
     *(f"table--{tone}" for tone in Tone),
     "table--header",
+    "table--marked",
     "table--cursor",
     "table--cursor-blurred",
     "table--gone",
 }
 """Component classes that the widget must have."""
 
+STYLES = """
+& .table--header { color: $text-primary; text-style: bold; }
+& .table--plain { color: $foreground; }
+& .table--dim { color: $text-muted; }
+& .table--strong { color: $foreground; text-style: bold; }
+& .table--heading { color: $text-primary; }
+& .table--key { color: $text-secondary; }
+& .table--good { color: $text-success; }
+& .table--warning { color: $text-warning; }
+& .table--bad { color: $text-error; text-style: bold; }
+& .table--gone { text-style: dim; }
+& .table--marked { background: $secondary 25%; }
+& .table--cursor { background: $primary 40%; text-style: bold; }
+& .table--cursor-blurred { background: $primary 18%; }
+"""
+"""What they look like; part of the style sheet of the widget."""
+
 _CACHED_STRIPS = 512
+_MARKS = {
+    (False, False): "",
+    (True, False): "▌",
+    (False, True): "■",
+    (True, True): "█",
+}
+"""What stands before the row under the cursor (or not), marked (or not): told without colour."""
+
 _MOVING = frozenset({"changed", "via"})
 """Columns whose words depend on more than the peer: on the time, on other peers' names."""
 
@@ -88,7 +114,9 @@ class RowPainter:
         )
         return self._line([Segment(text, self._style("heading"))], self._style("base"))
 
-    def row(self, row: Row, context: CellContext, *, chosen: bool, pinned: bool) -> Strip:
+    def row(
+        self, row: Row, context: CellContext, *, chosen: bool, marked: bool, pinned: bool
+    ) -> Strip:
         """Return the line of a peer."""
         moving = {
             column.key: cell(row, column, context)
@@ -96,25 +124,24 @@ class RowPainter:
             if column.key in _MOVING
         }
         focused = chosen and self._widget.has_focus
-        key = (row.peer, context.view, chosen, focused, pinned, tuple(moving.values()))
+        key = (row.peer, context.view, chosen, focused, marked, pinned, tuple(moving.values()))
         strip = self._strips.get(key)
         if strip is None:
             spans = [moving.get(c.key) or cell(row, c, context) for c in self._columns]
             gone = context.view in UNSURE or row.peer.presence.hops is None
             gone = gone or row.peer.trust is Trust.BLOCKED
-            under = "cursor" if focused else "cursor-blurred" if chosen else "gone" * gone
-            strip = self._strips[key] = self._draw(spans, under, "*" if pinned else " ")
+            cursor = "cursor" if focused else "cursor-blurred" if chosen else ""
+            under = [cursor] if cursor else ["gone"] * gone + ["marked"] * marked
+            mark = _MARKS[chosen, marked] or ("*" if pinned else " ")
+            strip = self._strips[key] = self._draw(spans, under, mark)
         return strip
 
-    def _draw(self, spans: list[Span], under: str, mark: str) -> Strip:
-        if under.startswith("cursor"):
-            mark = "▌"
+    def _draw(self, spans: list[Span], under: list[str], mark: str) -> Strip:
         segments = [Segment(mark, self._style("heading"))]
         for column, span in zip(self._columns, spans, strict=True):
             text = fit(span.text, column.width, right=column.right)
             segments.append(Segment(f"{text} ", self._style(str(span.tone))))
-        style = self._style("base")
-        return self._line(segments, style + self._style(under) if under else style)
+        return self._line(segments, sum(map(self._style, under), self._style("base")))
 
     def _line(self, segments: list[Segment], under: Style) -> Strip:
         return Strip(segments).adjust_cell_length(self._widget.size.width).apply_style(under)
@@ -129,7 +156,7 @@ class RowPainter:
         if name == "base":
             return self._widget.rich_style
         full = self._widget.get_component_rich_style(f"table--{name}")
-        if name.startswith("cursor"):
+        if name.startswith(("cursor", "marked")):
             return Style(bgcolor=full.bgcolor, bold=full.bold)
         # without its background: that of the row lies under it
         return Style(color=full.color, bold=full.bold, dim=full.dim, reverse=full.reverse)

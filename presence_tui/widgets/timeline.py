@@ -17,7 +17,8 @@ from presence_tui.viewmodel.names import Names
 from presence_tui.viewmodel.online import OnlineHistory
 from presence_tui.viewmodel.page import Span, Tone
 from presence_tui.viewmodel.timeline import Event, Only, Timeline
-from presence_tui.viewmodel.timeline_lines import TOP_LINES, empty_words, event_line, top_lines
+from presence_tui.viewmodel.timeline_folds import Entries, Entry
+from presence_tui.viewmodel.timeline_lines import TOP_LINES, empty_words, entry_line, top_lines
 from presence_tui.viewmodel.words import UNSURE
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from textual import events
 
+    from presence_core.differing import Differing
     from presence_core.model import Peer, PresenceGraph
     from presence_tui.viewmodel.page import Row
 
@@ -33,9 +35,10 @@ _TIMES_SECONDS = 5.0
 
 
 class TimelineView(ScrollView, can_focus=True):
-    """What happened, newest first. The cursor is on an event, and stays on it when others come.
+    """What happened, newest first. The cursor is on an entry, and stays on it when others come.
 
-    Feed every graph to :meth:`take`, shown or not. ``clock``: now, with a time zone.
+    What many did in a minute is one entry, which can be opened. Feed every graph to :meth:`take`,
+    shown or not. ``clock``: now, with a time zone.
     """
 
     @dataclass
@@ -47,10 +50,12 @@ class TimelineView(ScrollView, can_focus=True):
     ALLOW_MAXIMIZE = False
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "jump", "To the peer", key_display="enter", id="timeline.jump"),
+        Binding("enter", "jump", "Open", key_display="enter", id="timeline.jump"),
         Binding("space", "pause", "Pause", key_display="space", id="timeline.pause"),
         Binding("f", "topic", "Topic", id="timeline.topic"),
         Binding("o", "only", "Only this peer", id="timeline.only"),
+        Binding("right,l", "open(True)", "Open the line", show=False, id="timeline.open"),
+        Binding("left,h", "open(False)", "Close the line", show=False, id="timeline.close"),
         Binding("up,k", "move(-1)", "Newer", show=False, id="timeline.up"),
         Binding("down,j", "move(1)", "Older", show=False, id="timeline.down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="timeline.page-up"),
@@ -61,8 +66,9 @@ class TimelineView(ScrollView, can_focus=True):
     HELP = """
 ## Timeline
 
-What has changed since this screen was opened, newest first. `f` shows one topic, `o` one peer,
-`space` holds what comes back until you press it again, `enter` goes to the peer.
+What has changed since this screen was opened, newest first. What many did in a minute is one line
+(▸), which `enter` opens and closes. `f` shows one topic, `o` one peer, `space` holds what comes
+back until you press it again, `enter` goes to the peer.
 """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *(f"timeline--{tone}" for tone in Tone),
@@ -98,18 +104,26 @@ What has changed since this screen was opened, newest first. `f` shows one topic
         self._online: int | None = None
         self._graph: PresenceGraph | None = None
         self._selected: Peer | None = None
-        self._chosen: int | None = None  # the number of an event; None: always the newest
+        self._entries = Entries(self._timeline)
+        self._lines: list[Entry] = []  # as they are laid out
+        self._chosen: Entry | None = None  # None: always the newest
+        self._at = 0  # the line of it
         self._styles: dict[str, Style] = {}
         self._base: Style | None = None
 
     # -- what it is told
 
-    def take(self, graph: PresenceGraph, online: int) -> list[Event]:
-        """Take a newer graph, in which so many peers are online; return what has happened."""
+    def take(
+        self, graph: PresenceGraph, online: int, found: Differing | None = None
+    ) -> list[Event]:
+        """Take a newer graph, in which so many peers are online; return what has happened.
+
+        ``found``: in what its peers differ from those of the graph before, if that is known.
+        """
         self._graph = graph
         self._online = None if graph.view.state in UNSURE else online
         self._history.take(self._online, self._clock())
-        return self._timeline.take(graph)
+        return self._timeline.take(graph, found)
 
     def show(self, graph: PresenceGraph, selected: Peer | None) -> None:
         """Draw what was taken; ``selected``: whom ``o`` is about when no event is."""
@@ -124,19 +138,14 @@ What has changed since this screen was opened, newest first. `f` shows one topic
         return self._timeline
 
     @property
-    def chosen(self) -> Event | None:
-        """The event under the cursor."""
-        shown = self._timeline.shown
-        return shown[self._line] if shown else None
+    def entries(self) -> list[Entry]:
+        """The lines that are shown."""
+        return self._lines
 
     @property
-    def _line(self) -> int:
-        """Return where the cursor is: with its event, or where that would be."""
-        if self._chosen is None:
-            return 0
-        shown = self._timeline.shown
-        at = next((n for n, event in enumerate(shown) if event.number <= self._chosen), None)
-        return max(0, len(shown) - 1) if at is None else at
+    def chosen(self) -> Entry | None:
+        """The entry under the cursor."""
+        return self._lines[self._at] if self._lines else None
 
     @property
     def _room(self) -> int:
@@ -145,14 +154,13 @@ What has changed since this screen was opened, newest first. `f` shows one topic
     # -- where things are
 
     def _lay_out(self) -> None:
-        height = len(self._timeline.shown) + TOP_LINES
-        if self.virtual_size != Size(self.size.width, height):
-            # the event under the cursor stays on its line of the screen
-            above = self._line - self.scroll_offset.y if self._chosen is not None else 0
-            grown = height - self.virtual_size.height
-            self.virtual_size = Size(self.size.width, height)
-            if self._chosen is not None and grown > 0:
-                self.scroll_to(y=self._line - (above - grown), animate=False, force=True)
+        """Take the lines as they are now; that under the cursor stays where it is on the screen."""
+        before, self._lines = self._at, self._entries.lines
+        self._at = self._entries.place(self._chosen) if self._chosen is not None else 0
+        self.virtual_size = Size(self.size.width, len(self._lines) + TOP_LINES)
+        if self._chosen is not None and self._at != before:
+            y = max(0, self._at - (before - self.scroll_offset.y))
+            self.scroll_to(y=y, animate=False, force=True)
         self.refresh()
 
     def on_mount(self) -> None:
@@ -168,12 +176,9 @@ What has changed since this screen was opened, newest first. `f` shows one topic
         self._lay_out()
 
     def action_move(self, lines: int) -> None:
-        """Move the cursor to an older (1) or a newer (-1) event."""
-        shown = self._timeline.shown
-        if not shown:
-            return
-        at = max(0, min(len(shown) - 1, self._line + lines))
-        self._choose(at)
+        """Move the cursor to an older (1) or a newer (-1) entry."""
+        if self._lines:
+            self._choose(max(0, min(len(self._lines) - 1, self._at + lines)))
 
     def action_page(self, pages: int) -> None:
         """Move the cursor by a screenful."""
@@ -185,11 +190,11 @@ What has changed since this screen was opened, newest first. `f` shows one topic
 
     def action_oldest(self) -> None:
         """Go to the oldest event."""
-        self.action_move(len(self._timeline.shown))
+        self.action_move(len(self._lines))
 
     def _choose(self, at: int) -> None:
-        shown = self._timeline.shown
-        self._chosen = shown[at].number if 0 < at < len(shown) else None
+        self._at = at
+        self._chosen = self._lines[at] if 0 < at < len(self._lines) else None
         top = self.scroll_offset.y
         if at < top:
             self.scroll_to(y=at, animate=False, force=True)
@@ -198,12 +203,12 @@ What has changed since this screen was opened, newest first. `f` shows one topic
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the event that was clicked; a double click goes to its peer."""
+        """Put the cursor on the entry that was clicked; a double click does what enter does."""
         offset = event.get_content_offset(self)
         if offset is None or offset.y < TOP_LINES:
             return
         at = self.scroll_offset.y + offset.y - TOP_LINES
-        if at < len(self._timeline.shown):
+        if at < len(self._lines):
             self._choose(at)
             if event.chain == 2:
                 self.action_jump()
@@ -223,10 +228,10 @@ What has changed since this screen was opened, newest first. `f` shows one topic
         self.show_only(self._timeline.only.next_topic())
 
     def action_only(self) -> None:
-        """Show what is about the peer of this event only (or the selected one), or everybody."""
+        """Show what is about the peer of this entry only (or the selected one), or everybody."""
         only = self._timeline.only
         chosen = self.chosen
-        peer_key = chosen.change.peer_key if chosen is not None else None
+        peer_key = chosen.about if chosen is not None else None
         if only.peer_key is not None:
             peer_key = None
         elif peer_key is None and self._selected is not None:
@@ -237,13 +242,30 @@ What has changed since this screen was opened, newest first. `f` shows one topic
         """Show these events only, from the newest on."""
         self._timeline.show_only(only)
         self._chosen = None
+        self._at = 0
         self.scroll_home(animate=False)
         self._lay_out()
 
     def action_jump(self) -> None:
-        """Go to the peer of the event under the cursor."""
-        if self.chosen is not None and self.chosen.change.peer_key is not None:
-            self.post_message(self.Jumped(self.chosen.change.peer_key))
+        """Go to the peer of the event under the cursor; open or close what stands for several."""
+        chosen = self.chosen
+        if chosen is None:
+            return
+        if chosen.folds:
+            self.action_open(not chosen.opened)
+        elif chosen.about is not None:
+            self.post_message(self.Jumped(chosen.about))
+
+    def action_open(self, wanted: bool) -> None:  # noqa: FBT001  it comes from a binding
+        """Show the events of the entry under the cursor, a line each, or hide them again."""
+        chosen = self.chosen
+        if chosen is None or (chosen.opened or chosen.part) is wanted:
+            return
+        if chosen.folds or chosen.part:
+            self._entries.toggle(chosen)
+            self._lines = self._entries.lines
+            self.virtual_size = Size(self.size.width, len(self._lines) + TOP_LINES)
+            self._choose(self._entries.place(chosen))
 
     # -- drawing
 
@@ -262,12 +284,11 @@ What has changed since this screen was opened, newest first. `f` shows one topic
                 self._timeline, self._history, online=self._online, about=self._about(), width=width
             )
             return self._strip(top[y], "")
-        shown = self._timeline.shown
         at = self.scroll_offset.y + y - TOP_LINES
-        if at < len(shown):
-            under = "" if at != self._line else "cursor" if self.has_focus else "cursor-blurred"
-            return self._strip(event_line(shown[at], now, width), under)
-        words = () if shown else empty_words(self._timeline, self._since, now)
+        if at < len(self._lines):
+            under = "" if at != self._at else "cursor" if self.has_focus else "cursor-blurred"
+            return self._strip(entry_line(self._lines[at], now, width), under)
+        words = () if self._lines else empty_words(self._timeline, self._since, now)
         words = words[at : at + 1]
         return self._strip(tuple(Span(f" {text}", Tone.DIM) for text in words), "")
 

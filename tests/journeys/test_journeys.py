@@ -141,3 +141,18 @@ def test_journeys_of_two_devices(size: tuple[int, int], tmp_path: Path) -> None:
         for journey in journeys():
             if journey.device in devices:
                 take(journey, devices[journey.device])
+
+
+def test_keys_that_are_written_at_once_arrive_one_after_the_other() -> None:
+    """That is how a slow line brings them, or a person who knows the way."""
+    with Terminal([*COMMAND, "--demo"], (80, 24), environment()) as terminal:
+        terminal.until_seen("radio-relay")
+        terminal.press("/rad\r2")
+        terminal.until(partial(_matches, terminal, r"(?s)\[?2.*radio-relay.*copied"))
+        terminal.press("3v")
+        terminal.until_seen("Verify this key?")
+        terminal.press("n8f")
+        terminal.until_seen("only peers")
+        terminal.press('4"z": 1, ')
+        terminal.until_seen('"z": 1, ')
+        assert terminal.process.poll() is None

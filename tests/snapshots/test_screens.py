@@ -11,12 +11,14 @@ from textual.pilot import Pilot
 
 from presence_core.model import IdentityStatus, PresenceGraph
 from presence_tui.app import PresenceApp
+from presence_tui.control.read_only import ReadOnlySource
 from presence_tui.look import Look
 from presence_tui.screens.main import MainScreen
 from presence_tui.themes import NAMES
 from presence_tui.viewmodel.columns import Chosen
 from presence_tui.viewmodel.layout import Layout
 from presence_tui.widgets.peer_table import PeerTable
+from presence_tui.widgets.timeline import TimelineView
 from tests import canned
 from tests.canned_story import story
 
@@ -233,3 +235,51 @@ def test_theme(snap_compare: Any, theme: str) -> None:
 def test_ascii(snap_compare: Any, keys: tuple[str, ...], size: str) -> None:
     app = app_that_looks(Look("monochrome", ascii_only=True))
     assert snap_compare(app, terminal_size=SIZES[size], run_before=selecting(13, *keys))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_timeline_with_a_line_opened(snap_compare: Any, size: str) -> None:
+    graphs = story()
+    source = canned.CannedSource(graphs[0])
+    app = PresenceApp(source, now=lambda: source.graph.generated_at, look=Look(toasts=False))
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        for graph in graphs[1:]:
+            source.publish(graph)
+            await settle(pilot)
+        await pressing("8", "f", *["down"] * 3)(pilot)
+        timeline = pilot.app.screen.query_one(TimelineView)
+        while timeline.chosen is not None and not timeline.chosen.folds:
+            await pilot.press("up")
+        await pressing("right", "down")(pilot)
+
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=run)
+
+
+MARKING = ("space", "down", "down", "space", "end", "p", "space")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_marks(snap_compare: Any, size: str) -> None:
+    app = app_of(canned.team())
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=pressing(*MARKING))
+
+
+@pytest.mark.parametrize("theme", NAMES)
+def test_marks_in_each_theme(snap_compare: Any, theme: str) -> None:
+    app = app_that_looks(Look(theme, ascii_only=theme == "monochrome"))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=pressing(*MARKING))
+
+
+def test_marked_peers_to_block(snap_compare: Any) -> None:
+    run = pressing("slash", *"team=medical", "enter", "a", "b")
+    assert snap_compare(app_of(canned.team()), terminal_size=(80, 24), run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("pane", ["3", "4", "question_mark"])
+def test_only_shows(snap_compare: Any, pane: str, size: str) -> None:
+    source = ReadOnlySource(canned.CannedSource(canned.team()))
+    app = PresenceApp(source, now=lambda: canned.NOW)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=pressing("down", pane))

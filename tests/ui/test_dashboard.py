@@ -40,6 +40,7 @@ from presence_tui.widgets.metadata_editor import MetadataEditor
 from presence_tui.widgets.peer_key import PeerKeyPane
 from presence_tui.widgets.peer_table import PeerTable
 from presence_tui.widgets.search_line import SearchLine
+from presence_tui.widgets.timeline import TimelineView
 from tests import canned
 from tests.canned import CannedSource, Link, Member, make_graph, make_peer, peer_key
 from tests.ui.hosts import screen_text, until
@@ -762,6 +763,22 @@ async def test_only_lines_that_changed_are_drawn() -> None:
         assert drawn == []
         await one.change(4, trust="verified")
         await one.until(lambda: drawn == [4])
+
+
+async def test_in_a_big_mesh_too_everything_that_happens_is_told() -> None:
+    names = [f"n{number:04}" for number in range(1_200)]
+    async with dashboard(letters(*names)) as one:
+        told = one.screen.query_one(TimelineView).timeline
+        for number in range(1, 9):
+            one.source.change(number, presence=LOST)
+            await asyncio.sleep(0)
+        await one.press("down", "8")
+        await one.until(lambda: len(told.shown) == 8)
+        assert {event.name for event in told.shown} == set(names[:8])
+        await one.until(lambda: "▸ 8 peers" in screen_text(one.screen.query_one(TimelineView)))
+        one.clock.go(2)
+        await one.until(lambda: bool(one.app._notifications))
+        assert "8 peers lost" in next(iter(one.app._notifications)).message
 
 
 async def test_ten_thousand_peers() -> None:

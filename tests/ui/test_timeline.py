@@ -15,6 +15,7 @@ from presence_tui.viewmodel.rows import Show
 from presence_tui.viewmodel.timeline import Topic
 from presence_tui.widgets.timeline import TimelineView
 from tests import canned
+from tests.canned import peer_key
 from tests.canned_story import story
 from tests.ui.hosts import screen_text, until
 from tests.ui.test_dashboard import LOST, Clock, Dashboard, dashboard, letters
@@ -85,11 +86,57 @@ async def test_enter_goes_to_the_peer_whatever_the_table_shows() -> None:
         assert one.line_of("search-team-a") > 0
 
 
-async def test_a_double_click_goes_to_the_peer_too() -> None:
+async def test_a_double_click_opens_a_line_and_goes_to_a_peer() -> None:
     async with lived() as one:
-        line = next(n for n, text in enumerate(shown(one)) if "drone-survey" in text)
+        line = next(n for n, text in enumerate(shown(one)) if "lost" in text)
+        assert "▸ 3 peers" in shown(one)[line]
         await one.pilot.click("#timeline", offset=(30, line), times=2)
+        await one.until(lambda: "▾ 3 peers" in shown(one)[line])
+        at = next(n for n, text in enumerate(shown(one)) if n > line and "drone-survey" in text)
+        assert "drone-survey" not in one.selected
+        await one.pilot.click("#timeline", offset=(30, at), times=2)
         await one.until(lambda: one.selected == "drone-survey")
+
+
+async def test_a_line_of_several_is_opened_and_closed_and_leads_to_each() -> None:
+    async with dashboard(letters("a", "b", "c", "d")) as one:
+        await one.press("8")
+        graph = one.source.graph
+        peers = tuple(
+            p if p.device_name == "d" else replace(p, presence=LOST) for p in graph.remote_peers
+        )
+        await one.publish(replace(graph, remote_peers=peers, sequence=2))
+        assert "▸ 3 peers" in marked(one)
+        assert len(pane_of(one).entries) == 1
+        await one.press("enter")
+        assert "▾ 3 peers" in marked(one)
+        assert len(pane_of(one).entries) == 4
+        await one.press("enter", "right", "right", "down", "down")
+        told = marked(one)
+        assert "lost" in told
+        await one.press("left")
+        assert "▸ 3 peers" in marked(one)
+        await one.press("left", "l", "down", "down")
+        assert marked(one) == told
+        await one.change(4, presence=LOST)  # the line grows above the cursor
+        assert len(pane_of(one).entries) == 5
+        assert marked(one) == told
+        await one.press("enter")
+        assert one.selected in told
+        assert one.app.focused is one.table
+
+
+async def test_who_reads_a_closed_line_stays_on_it_while_it_grows() -> None:
+    async with dashboard(letters("a", "b", "c", "d")) as one:
+        await one.press("8")
+        await one.change(1, presence=LOST)
+        await one.change(1, peer_metadata={"x": 1})
+        await one.press("down")
+        assert "lost" in marked(one)
+        await one.change(2, presence=LOST)
+        assert "▸ 2 peers" in marked(one)
+        await one.press("o")  # about several: about the selected one then
+        assert pane_of(one).timeline.only.peer_key == peer_key(1)
 
 
 async def test_what_is_about_no_peer_leads_nowhere() -> None:

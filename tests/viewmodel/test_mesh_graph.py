@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 
@@ -9,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presence_core.model import PresenceGraph
-from presence_tui.viewmodel.mesh_graph import MAX_NODES, MeshGraph, Standing, mesh_graph
+from presence_tui.viewmodel.mesh_graph import (
+    MAX_NODES,
+    MeshGraph,
+    Standing,
+    mesh_graph,
+    mesh_graph_slices,
+)
 from tests import canned
 from tests.canned import Link, Member, make_graph, peer_key
 
@@ -220,3 +227,13 @@ def test_everybody_is_drawn_or_counted(
     for link in graph.links:
         assert link.one < link.other
         assert {link.one, link.other} <= set(keys)
+
+
+def test_of_a_big_mesh_it_is_made_in_slices_and_comes_out_the_same() -> None:
+    graph, made = canned.many(9_000), []
+
+    def slices() -> Iterator[None]:
+        made.append((yield from mesh_graph_slices(graph, focus=peer_key(4_000))))
+
+    assert sum(1 for _ in slices()) >= 4
+    assert made == [mesh_graph(graph, focus=peer_key(4_000))]

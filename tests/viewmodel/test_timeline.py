@@ -18,7 +18,8 @@ from presence_core.model import (
 from presence_tui.viewmodel.event_words import SIGN_WIDTH, event_words
 from presence_tui.viewmodel.online import STEP_SECONDS, UNKNOWN, OnlineHistory
 from presence_tui.viewmodel.timeline import KEPT, Event, Only, Timeline, Topic
-from presence_tui.viewmodel.timeline_lines import clock_words, event_line, top_lines
+from presence_tui.viewmodel.timeline_folds import Entries
+from presence_tui.viewmodel.timeline_lines import clock_words, entry_line, top_lines
 from tests import canned
 from tests.canned import HOSTILE, NOW, Link, Member, make_graph, make_peer, peer_key
 from tests.canned_story import story
@@ -34,6 +35,16 @@ def told(events: list[Event]) -> list[str]:
         words = event_words(event)
         shown.append(f"{words.sign.text} | {words.who} | {words.detail}")
     return shown
+
+
+def opened(timeline: Timeline) -> Entries:
+    """Return the lines of a timeline, every one of which is opened that can be."""
+    entries = Entries(timeline)
+    for entry in entries.lines:
+        if entry.folds:
+            entries.toggle(entry)
+    assert any(entry.part for entry in entries.lines)
+    return entries
 
 
 def lived() -> Timeline:
@@ -218,18 +229,18 @@ def test_hostile_texts_are_harmless() -> None:
     timeline.take(replace(graph, view=View(ViewState.BLIND, NOW, HOSTILE), conditions=()))
     assert {event.topic for event in timeline.shown} >= set(Topic) - {Topic.IDENTITY}
     for width in (20, 60, 200):
-        for event in timeline.shown:
-            text = "".join(span.text for span in event_line(event, NOW, width))
+        for entry in opened(timeline).lines:
+            text = "".join(span.text for span in entry_line(entry, NOW, width))
             assert not FORBIDDEN & set(text)
             assert cell_len(text) <= max(width, 60)
 
 
 @pytest.mark.parametrize("width", [70, 76, 110])
 def test_a_line_fills_its_width_and_says_when(width: int) -> None:
-    for event in lived().shown:
-        text = "".join(span.text for span in event_line(event, NOW, width))
+    for entry in opened(lived()).lines:
+        text = "".join(span.text for span in entry_line(entry, NOW, width))
         assert cell_len(text) == width
-        assert text.startswith(event.change.at.strftime("%H:%M:%S"))
+        assert text.startswith(entry.newest.change.at.strftime("%H:%M:%S"))
     assert clock_words(NOW - timedelta(days=3), NOW) == " Nov 20 "
 
 

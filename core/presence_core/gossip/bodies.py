@@ -26,7 +26,9 @@ MAX_FETCHES = 2
 MAX_WAITING = 40_000
 """Bodies that wait for their turn: two for each peer of a full table. The oldest gives way."""
 MAX_STORED = 64 * 1024 * 1024
-CHUNK_SECONDS = 5.0
+CHUNK_SECONDS, SLOW_CHUNK_SECONDS = 5.0, 15.0
+"""How long a source may be silent. What comes over Bluetooth may take as long as its links live:
+to begin anew would send the same bytes over the same air once more."""
 MAX_ASKED = 8
 """Questions of one neighbour that wait for bodies which are not here yet."""
 
@@ -161,7 +163,7 @@ class BodyStore:
     def wants(self, now: float) -> list[tuple[int, bytes, int]]:
         """Return what to ask for now, as (link, hash, offset). Each is returned once."""
         for sha256, fetch in tuple(self._running.items()):
-            if fetch.asked_at is not None and now >= fetch.asked_at + CHUNK_SECONDS:
+            if now >= self._silent_at(fetch):
                 self._pass_over_silent(sha256, fetch)
         while self._waiting and len(self._running) < MAX_FETCHES:
             sha256 = next(iter(self._waiting))
@@ -175,10 +177,13 @@ class BodyStore:
 
     def next_time(self) -> float:
         """When a source has been silent for too long; infinity when none is awaited."""
-        return min(
-            (f.asked_at + CHUNK_SECONDS for f in self._running.values() if f.asked_at is not None),
-            default=float("inf"),
-        )
+        return min(map(self._silent_at, self._running.values()), default=float("inf"))
+
+    def _silent_at(self, fetch: _Fetch) -> float:
+        if fetch.asked_at is None:
+            return float("inf")
+        slow = fetch.claims[0].link in self._slow
+        return fetch.asked_at + (SLOW_CHUNK_SECONDS if slow else CHUNK_SECONDS)
 
     def _pass_over_silent(self, sha256: bytes, fetch: _Fetch) -> None:
         """Queue a fetch again, behind the others.
@@ -245,7 +250,10 @@ class BodyStore:
     # -- answering
 
     def go_easy(self, link: int) -> None:
-        """Send small chunks on this link: it is slow, and other messages wait behind them."""
+        """Send small chunks on this link, and wait longer for them: it is slow.
+
+        Other messages wait behind them.
+        """
         self._slow.add(link)
 
     def ask(self, link: int, sha256: bytes, offset: int) -> None:

@@ -101,15 +101,39 @@ def test_what_comes_over_a_slow_link_may_take_as_long_as_that_link_lives() -> No
     named = there.put(bytes(30_000))
     here.go_easy(1)
     here.announce(named, 1)
-    (want,) = here.wants(0.0)
+    assert here.wants(0) == [(1, named.sha256, 0)]
     assert here.next_time() == BLUETOOTH.dead
     assert here.wants(BLUETOOTH.dead - 0.1) == []
     first = answer(there, named.sha256, 0)
     assert first is not None
     here.receive_chunk(1, first)
-    goes_on = here.wants(BLUETOOTH.dead)
-    assert goes_on == [(*want[:2], len(first.data))]
-    assert here.wants(2 * BLUETOOTH.dead) == [want]  # silent: once more from the beginning
+    assert here.wants(BLUETOOTH.dead) == [(1, named.sha256, len(first.data))]
+
+
+def test_the_only_source_goes_on_where_it_was_and_another_begins_anew() -> None:
+    here, there = BodyStore(), BodyStore()
+    named = there.put(bytes(range(256)) * 400)
+    here.announce(named, 1)
+    now, got = 0.0, 0
+    while got < named.size:  # each chunk comes only when it is asked for a second time
+        assert here.wants(now) == [(1, named.sha256, got)]
+        now += CHUNK_SECONDS
+        assert here.wants(now) == [(1, named.sha256, got)]
+        chunk = answer(there, named.sha256, got)
+        assert chunk is not None
+        here.receive_chunk(1, chunk)
+        got += len(chunk.data)
+    assert here.get(named.sha256) == bytes(range(256)) * 400
+
+    here = BodyStore()
+    here.announce(named, 1)
+    here.wants(0)
+    chunk = answer(there, named.sha256, 0)
+    assert chunk is not None
+    here.receive_chunk(1, chunk)
+    here.wants(0)
+    here.announce(named, 2)
+    assert here.wants(CHUNK_SECONDS) == [(2, named.sha256, 0)]
 
 
 def test_bodies_that_are_never_sent_do_not_keep_others_from_coming() -> None:

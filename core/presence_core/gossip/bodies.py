@@ -27,8 +27,8 @@ MAX_WAITING = 40_000
 """Bodies that wait for their turn: two for each peer of a full table. The oldest gives way."""
 MAX_STORED = 64 * 1024 * 1024
 CHUNK_SECONDS, SLOW_CHUNK_SECONDS = 5.0, 15.0
-"""How long a source may be silent. What comes over Bluetooth may take as long as its links live:
-to begin anew would send the same bytes over the same air once more."""
+"""How long a source may be silent; over Bluetooth as long as its links live. To ask again sends
+the same bytes over the same air once more."""
 MAX_ASKED = 8
 """Questions of one neighbour that wait for bodies which are not here yet."""
 
@@ -189,12 +189,17 @@ class BodyStore:
         """Queue a fetch again, behind the others.
 
         A source that is silent a second time probably has the body no more: its peer changed it
-        before we came to ask. It is asked again when it names the body anew.
+        before we came to ask. It is asked again when it names the body anew. The only source goes
+        on where it was: over a link that is slow enough a body would begin anew for ever.
         """
-        claim = fetch.give_up()
-        if claim not in fetch.silent:
+        claim = fetch.claims[0]
+        if claim in fetch.silent:
+            fetch.give_up()
+        else:
             fetch.silent.add(claim)
-            fetch.claims.append(claim)
+            fetch.asked_at = None
+            if len(fetch.claims) > 1:
+                fetch.claims.append(fetch.give_up())
         del self._running[sha256]
         if fetch.claims:
             self._waiting[sha256] = fetch
@@ -225,6 +230,7 @@ class BodyStore:
             return None
         fetch.data += chunk.data
         fetch.asked_at = None
+        fetch.silent.discard(claim)
         if end < claim.size:
             return None
         whole = bytes(fetch.data)

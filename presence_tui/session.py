@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from presence_core.model import Condition, PresenceGraph
     from presence_core.presence import Presence
 
+    Waiting = Callable[[Presence, "Wanted"], Awaitable[tuple[PresenceGraph, bool]]]
+
 LOOK_SECONDS = 4.0
 """How long a command without conditions gives the view to leave ``filling``."""
 
@@ -43,6 +45,11 @@ class Wanted:
     def conditional(self) -> bool:
         """Whether there is something that can be missed."""
         return self.peers is not None or self.current
+
+    @property
+    def patience(self) -> float:
+        """How long, in seconds, what is wanted is waited for."""
+        return CONDITION_SECONDS if self.seconds is None else self.seconds
 
     def met(self, graph: PresenceGraph) -> bool:
         """Whether a graph fulfils the conditions."""
@@ -123,21 +130,23 @@ async def engine(
         yield presence
 
 
-async def look(args: argparse.Namespace, stop: asyncio.Event) -> tuple[PresenceGraph, bool]:
+async def look(
+    args: argparse.Namespace, stop: asyncio.Event, wait: Waiting | None = None
+) -> tuple[PresenceGraph, bool]:
     """Run an engine until it sees what is wanted; return the graph, and whether that was met.
 
-    When told to stop before: what there is by then.
+    ``wait`` instead of :func:`wait_for`. When told to stop before: what there is by then.
     """
     wanted = wanted_once(args)
     say_unused(args)
     async with engine(args, identities_first=True) as presence:
         found: list[tuple[PresenceGraph, bool]] = []
 
-        async def wait() -> None:
-            found.append(await wait_for(presence, wanted))
+        async def waiting() -> None:
+            found.append(await (wait or wait_for)(presence, wanted))
 
-        await unless_stopped(wait(), stop)
-        return found[0] if found else (presence.graph, not wanted.conditional)
+        await unless_stopped(waiting(), stop)
+        return found[0] if found else (presence.graph, wanted.met(presence.graph))
 
 
 async def wait_for(presence: Presence, wanted: Wanted) -> tuple[PresenceGraph, bool]:
@@ -146,8 +155,7 @@ async def wait_for(presence: Presence, wanted: Wanted) -> tuple[PresenceGraph, b
     Without conditions: wait the given seconds, or until the view has left ``filling``.
     """
     if wanted.conditional:
-        seconds = CONDITION_SECONDS if wanted.seconds is None else wanted.seconds
-        return await _wait_until(presence, wanted.met, seconds)
+        return await _wait_until(presence, wanted.met, wanted.patience)
     if wanted.seconds is not None:
         await asyncio.sleep(wanted.seconds)
         return presence.graph, True
@@ -155,6 +163,30 @@ async def wait_for(presence: Presence, wanted: Wanted) -> tuple[PresenceGraph, b
         presence, lambda graph: str(graph.view.state) != "filling", LOOK_SECONDS
     )
     return graph, True
+
+
+async def wait_for_metadata(
+    presence: Presence, wanted: Wanted, *, lacking: Callable[[PresenceGraph], str | None]
+) -> tuple[PresenceGraph, bool]:
+    """Wait as :func:`wait_for` does, and as long as conditions are for the metadata of a peer.
+
+    ``lacking`` gives the key of a peer whose metadata is wanted and not here, None for nobody. It
+    is asked for from the beginning: over Bluetooth not all of it comes unasked.
+    """
+
+    def ask(graph: PresenceGraph) -> None:
+        peer_key = lacking(graph)
+        if peer_key is not None:
+            presence.fetch_peer_metadata(peer_key)
+
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wanted.patience
+    with presence.observe(ask, interval=0.0):
+        graph, met = await wait_for(presence, wanted)
+        if lacking(graph) is not None:
+            left = deadline - loop.time()
+            graph, _ = await _wait_until(presence, lambda graph: lacking(graph) is None, left)
+    return graph, met
 
 
 async def _wait_until(

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from presence_core.codec.text import safe_block, safe_text
 from presence_core.schema import dumps, peers_to_json, time_to_json
 from presence_tui import output
 from presence_tui.matching import candidates, matching
-from presence_tui.session import broken, conclude, look, run, say_view, wanted_once
+from presence_tui.session import (
+    broken,
+    conclude,
+    look,
+    run,
+    say_view,
+    wait_for_metadata,
+    wanted_once,
+)
 from presence_tui.viewmodel.export import peers_csv
 from presence_tui.viewmodel.links import Link, links_of, measured_words, way_words
 from presence_tui.viewmodel.moments import ago
@@ -121,15 +130,29 @@ def _state(peer: Peer, graph: PresenceGraph) -> str:
 
 
 async def _show(args: argparse.Namespace, stop: asyncio.Event) -> int:
-    graph, met = await look(args, stop)
+    lacking = partial(_lacking, text=args.peer)
+    graph, met = await look(args, stop, partial(wait_for_metadata, lacking=lacking))
     peer = found_one(graph, args.peer)
     if peer is None:
         return output.EXIT_NO
+    if _is_coming(peer):
+        output.say(f"the metadata of {args.peer!r} has not come in time; --wait S waits longer")
     if args.json:
         output.data(dumps(peers_to_json(graph, [peer]), compact=args.compact))
     else:
         output.data(_describe(peer, graph))
     return output.EXIT_DONE if met else conclude(graph, wanted_once(args), met=False)
+
+
+def _lacking(graph: PresenceGraph, text: str) -> str | None:
+    """Return the key of the one peer that a text means, while its metadata is on its way."""
+    found = find(graph, text)
+    return found[0].peer_key if len(found) == 1 and _is_coming(found[0]) else None
+
+
+def _is_coming(peer: Peer) -> bool:
+    """Whether there is metadata to wait for: of who is not here any more, none may ever come."""
+    return str(peer.peer_metadata_state) == "pending" and str(peer.presence.state) == "online"
 
 
 def found_one(graph: PresenceGraph, text: str) -> Peer | None:

@@ -13,7 +13,7 @@ from bumble import core, gatt, hci
 from bumble.controller import Controller
 from bumble.device import Advertisement, Connection, Device, Peer
 from bumble.host import Host
-from bumble.transport.common import AsyncPipeSink
+from bumble.transport.common import AsyncPipeSink, StreamPacketSink, StreamPacketSource
 
 from presence_core.discovery.ble_advert import advertising_data
 from presence_core.transports.ble.gatt import ID, RX, SERVICE, TX
@@ -78,6 +78,22 @@ def radio_in(air: Air, node: str, *, peripheral: bool = True) -> BumbleRadio:
         return await powered(Device(name=node, address=fresh_address(), host=host))
 
     return BumbleRadio(device, peripheral=peripheral)
+
+
+def radio_at(path: str, node: str, number: int) -> BumbleRadio:
+    """Return the radio of a node of this process, whose controllers are in the ether's."""
+
+    async def device(role: str) -> Device:
+        wire: Any = await asyncio.get_running_loop().create_unix_connection(
+            StreamPacketSource, path
+        )
+        transport, source = wire
+        transport.write(f"{node}/{role}\n".encode())
+        host = Host(controller_source=source, controller_sink=StreamPacketSink(transport))
+        address = fresh_address(number + (1 << 16 if role == "central" else 0))
+        return await powered(Device(name=node, address=address, host=host))
+
+    return BumbleRadio(device)
 
 
 def fresh_address(first: int | None = None) -> hci.Address:

@@ -1,13 +1,16 @@
-"""The air as a process: each connection over TCP is a controller of its own. Until stdin ends.
+"""The air as a process: each connection to it is a controller of its own. Until stdin ends.
 
 The first line that a client sends names its controller, ``node/role``; HCI follows. Commands come
-on stdin: ``part A B``, ``join A B``. Prints its port.
+on stdin: ``part A B``, ``join A B``. Prints the path of its socket: one in a folder, so that it is
+reached from every network namespace, as radio waves are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from bumble.controller import Controller
@@ -54,13 +57,15 @@ class _Wire(StreamPacketSource):
 async def main() -> None:
     air = Air()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Wire(air), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    while line := await asyncio.to_thread(sys.stdin.readline):
-        command, one, other = line.split()
-        {"part": air.part, "join": air.join}[command](one, other)
-        print("done", flush=True)
-    server.close()
+    with tempfile.TemporaryDirectory(prefix="air") as folder:
+        path = Path(folder) / "socket"
+        server = await loop.create_unix_server(lambda: _Wire(air), path)
+        print(path, flush=True)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            command, one, other = line.split()
+            {"part": air.part, "join": air.join}[command](one, other)
+            print("done", flush=True)
+        server.close()
 
 
 if __name__ == "__main__":

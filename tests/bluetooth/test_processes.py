@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from presence_core.identity.keyfile import write_mesh_key
 from presence_core.identity.mesh import MeshKey
 from tests.support import PATIENCE
 
@@ -80,21 +81,39 @@ class Ether:
         self.folder = folder
         self.mesh = MeshKey.generate("ether")
         self.devices: dict[str, Process] = {}
-        self._port = ""
+        self.path = ""
         self._air: Process
         self._numbers = 0
 
     async def start(self) -> None:
         self._air = await Process.start("tests.bluetooth.ether")
-        self._port = await self._air.line()
+        self.path = await self._air.line()
+        await asyncio.to_thread(write_mesh_key, self.folder / "mesh.key", self.mesh)
 
-    async def enter(self, name: str) -> Process:
+    async def enter(self, name: str, metadata: dict[str, Any] | None = None) -> Process:
         self._numbers += 1
         device = self.devices[name] = await Process.start(
             "tests.bluetooth.device",
-            *(self._port, name, str(self._numbers), str(self.folder / name), self.mesh.text()),
+            *(self.path, name, str(self._numbers), str(self.folder / name), self.mesh.text()),
+            json.dumps({"of": name} if metadata is None else metadata),
         )
         return device
+
+    async def run(self, name: str, *argv: str) -> tuple[int, str, str]:
+        """Run the command line on a machine of its own; return its code and what it has said."""
+        self._numbers += 1
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "tests.bluetooth.command_line", self.path, name, str(self._numbers), *argv),
+            *("--home", str(self.folder / name), "--name", name, "--transport", "ble"),
+            *("--mesh-key-file", str(self.folder / "mesh.key")),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 4 * PATIENCE)
+        assert process.returncode is not None
+        return process.returncode, out.decode(), err.decode()
 
     async def part(self, one: str, other: str) -> None:
         assert await self._air.tell(f"part {one} {other}") == "done"
@@ -146,3 +165,17 @@ async def test_three_processes_meet_and_notice_a_kill_a_restart_and_a_wall(ether
     await ether.enter("bob")
     await alice.until(sees(bob="online", carol="online"), "both back")
     await carol.until(sees(bob="online", alice="online"), "both back")
+
+
+async def test_show_fetches_what_is_large_and_a_snapshot_does_not(ether: Ether) -> None:
+    large = {"note": "x" * 6_000}
+    await ether.enter("bob", large)
+    wait = ("--until-peers", "1", "--until-current", "--wait", str(2 * PATIENCE))
+    code, out, err = await ether.run("alice", "--json", *wait)
+    assert (code, err) == (0, "")
+    (bob,) = json.loads(out)["remotePeers"]
+    assert (bob["peerMetadataState"], bob["peerMetadata"]) == ("pending", {})
+    code, out, err = await ether.run("carol", "show", "bob", "--json", *wait)
+    assert (code, err) == (0, "")
+    (bob,) = [p for p in json.loads(out)["peers"] if p["deviceName"] == "bob"]
+    assert (bob["peerMetadataState"], bob["peerMetadata"]) == ("present", large)

@@ -11,8 +11,11 @@ import pytest
 
 from presence_core.gossip.messages import SLOW_CHUNK_BYTES
 from presence_core.model import (
+    Allow,
     Change,
     ChangeKind,
+    ConnectionRequest,
+    Deny,
     MetadataState,
     PresenceGraph,
     PresenceState,
@@ -109,6 +112,25 @@ async def test_who_leaves_has_left_and_is_back_when_it_is_started_again(room: Ro
     await until(alice, lambda g: state(g, "bob") is PresenceState.LEFT, "bob left")
     await room.enter("bob")
     await until(alice, lambda g: state(g, "bob") is PresenceState.ONLINE, "bob back")
+
+
+async def test_who_leaves_before_it_has_let_in_the_other_end_has_left(room: Room) -> None:
+    """Whoever dials is online at the other end before its own program has said yes."""
+    asked, never = asyncio.Event(), asyncio.Event()
+
+    async def think(request: ConnectionRequest) -> Allow | Deny:
+        asked.set()
+        await never.wait()
+        return Allow()
+
+    alice = await room.enter("alice")
+    bob = await room.enter("bob", peripheral=False)  # so that it is bob who dials
+    bob.connection_request_handler = think
+    await sees(alice, "bob")
+    await asyncio.wait_for(asked.wait(), PATIENCE)
+    assert online(bob.graph) == set()
+    await room.leave("bob")
+    await until(alice, lambda g: state(g, "bob") is PresenceState.LEFT, "bob left")
 
 
 async def test_out_of_range_there_is_a_way_through_the_middle(room: Room) -> None:

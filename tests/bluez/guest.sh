@@ -3,6 +3,8 @@
 #   guest.sh build SUITE                  once for each of bookworm (BlueZ 5.66) and trixie (5.82)
 #   guest.sh run SUITE CHANNELS MEGABYTES the scenario; ATT bearers 1 or 3, and how much traffic
 # Root, on Debian. Works in .bluez beside the project (BLUEZ_DIR), some 700 MB for each suite.
+# BLUEZ_PATIENCE: seconds after which a step has failed; BLUEZ_SECONDS: after which the guest is ended.
+# A run ends with 0 when all came true, 124 when it was ended, 125 when the guest broke down.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -16,11 +18,10 @@ case $suite in
 esac
 guest=$work/$suite
 files=$work/$suite-files
-patience=${BLUEZ_SECONDS:-1500}
 
 build() {
     [ "$(id -u)" = 0 ] || { echo "guest.sh: building a guest needs root" >&2; exit 1; }
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends \
         qemu-system-x86 debootstrap busybox-static kmod cpio e2fsprogs xz-utils >/dev/null
     mkdir -p "$work"
     [ -e "$guest/.done" ] || {
@@ -125,7 +126,8 @@ INIT
 # emulated processors crash one now and then. HPET: on a busy machine the emulated TSC is measured
 # wrong, and the guest's clock runs several times too fast.
 run() {
-    local channels=${1:?channels} megabytes=${2:?megabytes} log=$work/$suite-$1.log status
+    local channels=${1:?channels} megabytes=${2:?megabytes} log=$work/$suite-$1.log
+    local seconds=${BLUEZ_SECONDS:-5400} ended status
     [ -e "$work/$suite.img" ] || { echo "guest.sh: build $suite first" >&2; exit 1; }
     rm -rf "$files"
     mkdir -p "$files"
@@ -133,15 +135,23 @@ run() {
     cp "$root/tests/bluez/inside.sh" "$files/run.sh"
     printf '[GATT]\nChannels = %s\n' "$channels" >"$files/main.conf"
     echo "$megabytes" >"$files/megabytes"
-    timeout "$patience" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 1 -m 1024 \
+    echo "${BLUEZ_PATIENCE:-1200}" >"$files/patience"
+    set +e
+    timeout "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 1 -m 1024 \
         -nodefaults -display none -no-reboot -serial stdio -nic none \
         -kernel "$work/$suite.kernel" -initrd "$work/$suite.initrd" \
         -append "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=unstable clocksource=hpet" \
         -drive "file=$work/$suite.img,format=raw,if=virtio,snapshot=on" \
         -virtfs "local,path=$files,mount_tag=payload,security_model=none" \
-        </dev/null 2>&1 | tee "$log" || true
+        </dev/null 2>&1 | tee "$log"
+    ended=${PIPESTATUS[0]}
+    set -e
     status=$(sed -n 's/.*GUEST-RC=\([0-9]*\).*/\1/p' "$log" | tail -1)
-    exit "${status:-125}" # 125: it never said so, as after a panic
+    if [ -z "$status" ] && [ "$ended" = 124 ]; then
+        echo "guest.sh: ended after $seconds s, before it was done" >&2
+        exit 124
+    fi
+    exit "${status:-125}"
 }
 
 case $what in

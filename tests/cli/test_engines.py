@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 VALIDATOR = Draft202012Validator(json_schema())
 WAIT = str(PATIENCE)
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -213,6 +215,34 @@ def test_peers_and_show_of_a_live_mesh(options: Callable[[str], list[str]]) -> N
         assert "bob" in answer.out
         answer = run("show", "nobody", *options("alice"), *wait)
         assert (answer.code, answer.out) == (EXIT_NO, "")
+
+
+def test_show_awaits_metadata_and_says_when_it_does_not_come(
+    options: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    alice = options("alice")
+    silent = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "tests.cli.silent_peer",
+            tmp_path / "silent",
+            tmp_path / "alice.mesh",
+        ],
+        stdin=subprocess.PIPE,
+        env=environment(),
+        cwd=ROOT,
+    )
+    try:
+        answer = run("--json", *alice, "--until-peers", "1", "--wait", WAIT)
+        assert [p["peerMetadataState"] for p in answer.json["remotePeers"]] == ["pending"]
+        answer = run("show", "silent", *alice, "--until-peers", "1", "--wait", "10", "--json")
+    finally:
+        silent.communicate()
+    assert answer.code == 0
+    assert [p["peerMetadataState"] for p in answer.json["peers"]] == ["pending"]
+    assert "the metadata of 'silent' has not come in time" in answer.err
+    assert answer.err.count("\n") == 1
 
 
 def test_a_static_address_is_dialled(options: Callable[[str], list[str]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,16 @@ class Canned:
     async def changes(self, *, interval: float) -> AsyncIterator[Any]:
         del interval
         yield self
+
+    def observe(
+        self, callback: Callable[[PresenceGraph], None], *, interval: float
+    ) -> AbstractContextManager[None]:
+        del interval
+        callback(self.graph)
+        return nullcontext()
+
+    def fetch_peer_metadata(self, peer_key: str) -> None:
+        """Get nothing: there is nobody who could send it."""
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from presence_core.gossip import bodies as bodies_module
 from presence_core.gossip.bodies import CHUNK_SECONDS, MAX_FETCHES, BodyStore
 from presence_core.gossip.messages import CHUNK_BYTES, MIN_CHUNK_BYTES, BodyChunk
 from presence_core.gossip.record import Body
+from presence_core.handshake.session import BLUETOOTH
 
 
 def body(data: bytes) -> Body:
@@ -93,6 +94,46 @@ def test_a_source_that_lies_is_not_asked_again(total: int, data: bytes) -> None:
     here.announce(named, 2)
     fetch(here, {2: there})
     assert here.get(named.sha256) == b"data"
+
+
+def test_what_comes_over_a_slow_link_may_take_as_long_as_that_link_lives() -> None:
+    here, there = BodyStore(), BodyStore()
+    named = there.put(bytes(30_000))
+    here.go_easy(1)
+    here.announce(named, 1)
+    assert here.wants(0) == [(1, named.sha256, 0)]
+    assert here.next_time() == BLUETOOTH.dead
+    assert here.wants(BLUETOOTH.dead - 0.1) == []
+    first = answer(there, named.sha256, 0)
+    assert first is not None
+    here.receive_chunk(1, first)
+    assert here.wants(BLUETOOTH.dead) == [(1, named.sha256, len(first.data))]
+
+
+def test_the_only_source_goes_on_where_it_was_and_another_begins_anew() -> None:
+    here, there = BodyStore(), BodyStore()
+    named = there.put(bytes(range(256)) * 400)
+    here.announce(named, 1)
+    now, got = 0.0, 0
+    while got < named.size:  # each chunk comes only when it is asked for a second time
+        assert here.wants(now) == [(1, named.sha256, got)]
+        now += CHUNK_SECONDS
+        assert here.wants(now) == [(1, named.sha256, got)]
+        chunk = answer(there, named.sha256, got)
+        assert chunk is not None
+        here.receive_chunk(1, chunk)
+        got += len(chunk.data)
+    assert here.get(named.sha256) == bytes(range(256)) * 400
+
+    here = BodyStore()
+    here.announce(named, 1)
+    here.wants(0)
+    chunk = answer(there, named.sha256, 0)
+    assert chunk is not None
+    here.receive_chunk(1, chunk)
+    here.wants(0)
+    here.announce(named, 2)
+    assert here.wants(CHUNK_SECONDS) == [(2, named.sha256, 0)]
 
 
 def test_bodies_that_are_never_sent_do_not_keep_others_from_coming() -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,18 +82,24 @@ class Program:
 
 
 class Host(Program):
-    """A ``presence-tui --json --watch`` on a host.
+    """A ``presence-tui --json --watch`` on a host, started as ``program``.
 
     Every line is checked against the schema as it comes, unless ``checked`` is off.
     """
 
     def __init__(
-        self, lab: Lab, number: int, home: Path, *options: str, checked: bool = True
+        self,
+        lab: Lab,
+        number: int,
+        home: Path,
+        *options: str,
+        checked: bool = True,
+        program: Sequence[str] = PROGRAM,
     ) -> None:
         self.home = home
         self._checked = checked
         name = f"h{number}"
-        command = [*PROGRAM, "--json", "--watch", "--home", str(home), "--name", name]
+        command = [*program, "--json", "--watch", "--home", str(home), "--name", name]
         super().__init__(lab, number, name, [*command, *options])
 
     def _judge(self, line: dict[str, Any]) -> jsonschema.ValidationError | None:

@@ -242,6 +242,19 @@ class Lab:
         """Let all frames of these hosts through again."""
         self.loss(0, *hosts)
 
+    def cut(self, *hosts: int) -> None:
+        """Pull the cables of these hosts: their links go down, and they notice."""
+        self._set_links(hosts, "down")
+
+    def mend(self, *hosts: int) -> None:
+        """Put the cables of these hosts back."""
+        self._set_links(hosts, "up")
+
+    def _set_links(self, hosts: tuple[int, ...], state: str) -> None:
+        for host in hosts:
+            for leg in range(len(self._legs[host])):
+                _run("ip", "-n", self.namespace(host), "link", "set", f"eth{leg}", state)
+
     def split(self, *hosts: int) -> None:
         """Move these hosts to a switch of their own: two halves, no link goes down."""
         for segment in {segment for host in hosts for _, segment in self._legs[host]}:

@@ -393,6 +393,9 @@ class Links:
 
     async def close(self) -> None:
         """End all links, and wait a little until what was said last is on its way."""
+        for applicant in self._applicants.values():
+            if applicant.link.dialled is not None:  # it has had our Hello: there we may be online
+                applicant.link.send(MessageType.RECORDS, self._node.exchange.farewell())
         links = [
             *self._half_open.values(),
             *(applicant.link for applicant in self._applicants.values()),

@@ -26,7 +26,9 @@ MAX_FETCHES = 2
 MAX_WAITING = 40_000
 """Bodies that wait for their turn: two for each peer of a full table. The oldest gives way."""
 MAX_STORED = 64 * 1024 * 1024
-CHUNK_SECONDS = 5.0
+CHUNK_SECONDS, SLOW_CHUNK_SECONDS = 5.0, 15.0
+"""How long a source may be silent; over Bluetooth as long as its links live. To ask again sends
+the same bytes over the same air once more."""
 MAX_ASKED = 8
 """Questions of one neighbour that wait for bodies which are not here yet."""
 
@@ -51,7 +53,7 @@ class _Fetch:
     data: bytes = b""
     asked_at: float | None = None
     """When the chunk that is awaited was asked for; None when nothing is awaited."""
-    silent: tuple[_Claim, ...] = ()
+    silent: frozenset[_Claim] = frozenset()
 
     def give_up(self) -> _Claim:
         """Let go of the claim that is followed, and of what came by it."""
@@ -162,7 +164,7 @@ class BodyStore:
     def wants(self, now: float) -> list[tuple[int, bytes, int]]:
         """Return what to ask for now, as (link, hash, offset). Each is returned once."""
         for sha256, fetch in tuple(self._running.items()):
-            if fetch.asked_at is not None and now >= fetch.asked_at + CHUNK_SECONDS:
+            if now >= self._silent_at(fetch):
                 self._pass_over_silent(sha256, fetch)
         while self._waiting and len(self._running) < MAX_FETCHES:
             sha256 = next(iter(self._waiting))
@@ -176,21 +178,29 @@ class BodyStore:
 
     def next_time(self) -> float:
         """When a source has been silent for too long; infinity when none is awaited."""
-        return min(
-            (f.asked_at + CHUNK_SECONDS for f in self._running.values() if f.asked_at is not None),
-            default=float("inf"),
-        )
+        return min(map(self._silent_at, self._running.values()), default=float("inf"))
+
+    def _silent_at(self, fetch: _Fetch) -> float:
+        if fetch.asked_at is None:
+            return float("inf")
+        slow = fetch.claims[0].link in self._slow
+        return fetch.asked_at + (SLOW_CHUNK_SECONDS if slow else CHUNK_SECONDS)
 
     def _pass_over_silent(self, sha256: bytes, fetch: _Fetch) -> None:
         """Queue a fetch again, behind the others.
 
         A source that is silent a second time probably has the body no more: its peer changed it
-        before we came to ask. It is asked again when it names the body anew.
+        before we came to ask. It is asked again when it names the body anew. The only source goes
+        on where it was: over a link that is slow enough a body would begin anew for ever.
         """
-        claim = fetch.give_up()
-        if claim not in fetch.silent:
-            fetch.silent += (claim,)
-            fetch.claims.append(claim)
+        claim = fetch.claims[0]
+        if claim in fetch.silent:
+            fetch.give_up()
+        else:
+            fetch.silent |= {claim}
+            fetch.asked_at = None
+            if len(fetch.claims) > 1:
+                fetch.claims.append(fetch.give_up())
         del self._running[sha256]
         if fetch.claims:
             self._waiting[sha256] = fetch
@@ -221,6 +231,7 @@ class BodyStore:
             return None
         fetch.data += chunk.data
         fetch.asked_at = None
+        fetch.silent -= {claim}
         if end < claim.size:
             return None
         whole = fetch.data
@@ -246,7 +257,10 @@ class BodyStore:
     # -- answering
 
     def go_easy(self, link: int) -> None:
-        """Send small chunks on this link: it is slow, and other messages wait behind them."""
+        """Send small chunks on this link, and wait longer for them: it is slow.
+
+        Other messages wait behind them.
+        """
         self._slow.add(link)
 
     def ask(self, link: int, sha256: bytes, offset: int) -> None:

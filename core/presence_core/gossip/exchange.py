@@ -160,6 +160,15 @@ class Exchange:
         else:
             self.spread.news(record.key, None, now, urgent=True)
 
+    def farewell(self) -> bytes:
+        """Return the message with our own record for one who is not a neighbour of ours yet.
+
+        Whoever has let us in shows us by our Hello; only a signed goodbye makes it show us as left.
+        """
+        own = self.table.get(self._own_key)
+        assert own is not None
+        return Records(((0, own.record.raw),)).encode()
+
     # -- what neighbours say
 
     def records(self, link: int, body: bytes, now: float) -> None:

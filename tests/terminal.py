@@ -31,6 +31,7 @@ KEYS = {
     "home": "\x1b[H",
     "end": "\x1b[F",
     "space": " ",
+    "f4": "\x1bOS",
 }
 """What a terminal sends for keys that are no letters; ``ctrl+x`` follows from the letter."""
 
@@ -57,6 +58,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self._controller, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self._mode = termios.tcgetattr(terminal)
         self.began = time.monotonic()
         self.process = subprocess.Popen(
             argv,
@@ -83,6 +85,16 @@ class Terminal:
         """What is on the screen, as one text."""
         return "\n".join(self._screen.display)
 
+    @property
+    def written(self) -> bytes:
+        """Everything it has written."""
+        return b"".join(data for _, data in self.chunks)
+
+    @property
+    def restored(self) -> bool:
+        """Whether the terminal behaves as it did before the program began."""
+        return termios.tcgetattr(self._controller) == self._mode
+
     def take(self, seconds: float) -> bool:
         """Take what the program writes next, if it does so in this time."""
         if not select.select([self._controller], [], [], seconds)[0]:
@@ -107,6 +119,10 @@ class Terminal:
         """Wait until a text is on the screen."""
         return self.until(lambda: text in self.text)
 
+    def until_written(self, data: bytes) -> float:
+        """Wait until something has been written, on the screen or not."""
+        return self.until(lambda: data in self.written)
+
     def settle(self, seconds: float = 0.3, most: int = 50) -> None:
         """Take what comes until nothing has come for as long as a person looks before a key."""
         for _ in range(most):
@@ -125,8 +141,10 @@ class Terminal:
 
     def finish(self) -> int:
         """Take what comes until the program has ended; return its exit code."""
+        end = time.monotonic() + PATIENCE
         while self.take(0.2) or self.process.poll() is None:
-            pass
+            if time.monotonic() > end:
+                raise AssertionError(f"it does not end:\n{self.text}")
         return self.process.returncode
 
     def __enter__(self) -> Self:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import select
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from presence_core.identity.keyfile import write_mesh_key
 from tests.support import PATIENCE, loopback_name
+from tests.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,32 +58,15 @@ def run(*argv: str | Path, stdin: str | bytes = "", env: dict[str, str] | None =
 
 
 def at_terminal(
-    *argv: str | Path, typed: str, prompt: str, colours: bool = False
+    *argv: str | Path, typed: str = "", prompt: str = "", colours: bool = False
 ) -> tuple[int, str]:
-    """Run a command at a terminal, and type something when it asks; return code and screen."""
-    controller, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, argv)],
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-        env=environment(**({} if colours else {"NO_COLOR": "1"})),
-    )
-    os.close(terminal)
-    shown = b""
-    answered = False
-    try:
-        while more := os.read(controller, 1_024):
-            shown += more
-            if not answered and prompt.encode() in shown:
-                os.write(controller, typed.encode())
-                answered = True
-    except OSError:  # Linux says so when the other end of a terminal is closed
-        pass
-    code = process.wait(PATIENCE)
-    os.close(controller)
-    return code, shown.decode()
+    """Run a command at a terminal, type something when it asks; return code and output."""
+    look = {} if colours else {"NO_COLOR": "1"}
+    with Terminal([*COMMAND, *map(str, argv)], (80, 24), environment(**look)) as terminal:
+        if prompt:
+            terminal.until_written(prompt.encode())
+            terminal.press(typed)
+        return terminal.finish(), terminal.written.decode()
 
 
 def refused(answer: Answer, code: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.test_dashboard import ENTER, LEAVE, OPEN, dashboard
+from tests.cli.test_dashboard import ENTER, LEAVE, OPEN, dashboard, end_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,18 +37,18 @@ def test_the_edited_text_comes_back_and_can_be_undone(
     work = 'file.write_text(\'{"berth": "from-outside"}\\n\')'
     note = editor(tmp_path, monkeypatch, work)
     with dashboard(tmp_path / "home") as terminal:
-        terminal.read_until_seen(OPEN)
+        terminal.until_seen(OPEN)
         terminal.press("4")
-        terminal.read_until_seen("others see")
-        terminal.press("\x1bOS")
-        terminal.read_until(b"EDITOR HAS THE TERMINAL")
+        terminal.until_seen("others see")
+        terminal.press("f4")
+        terminal.until_written(b"EDITOR HAS THE TERMINAL")
         before, _, _ = terminal.written.partition(b"EDITOR HAS THE TERMINAL")
         assert before.rfind(LEAVE) > before.rfind(ENTER), "the terminal was given up first"
-        terminal.read_until_seen("from-outside")
-        terminal.press("\x1a")
-        terminal.read_until_seen("published")
-        terminal.press("\x11")
-        code, after = terminal.finish()
+        terminal.until_seen("from-outside")
+        terminal.press("ctrl+z")
+        terminal.until_seen("published")
+        terminal.press("ctrl+q")
+        code, after = end_of(terminal)
     assert code == 0
     assert "Traceback" not in after
     edited = note.read_text()
@@ -61,13 +61,13 @@ def test_an_editor_that_fails_changes_nothing_and_keeps_its_text(
 ) -> None:
     note = editor(tmp_path, monkeypatch, "file.write_text('lost?'); sys.exit(3)")
     with dashboard(tmp_path / "home") as terminal:
-        terminal.read_until_seen(OPEN)
+        terminal.until_seen(OPEN)
         terminal.press("4")
-        terminal.read_until_seen("others see")
-        terminal.press("\x1bOS")
-        terminal.read_until_seen("the editor failed")
-        terminal.press("\x11")
-        assert terminal.finish()[0] == 0
+        terminal.until_seen("others see")
+        terminal.press("f4")
+        terminal.until_seen("the editor failed")
+        terminal.press("ctrl+q")
+        assert end_of(terminal)[0] == 0
     kept = tmp_path / note.read_text()
     assert kept.read_text() == "lost?"
     kept.unlink()
@@ -82,10 +82,10 @@ def test_without_an_editor_it_says_so(
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", value)
     with dashboard(tmp_path / "home") as terminal:
-        terminal.read_until_seen(OPEN)
+        terminal.until_seen(OPEN)
         terminal.press("4")
-        terminal.read_until_seen("others see")
-        terminal.press("\x1bOS")
-        terminal.read_until_seen(said)
-        terminal.press("\x11")
-        assert terminal.finish()[0] == 0
+        terminal.until_seen("others see")
+        terminal.press("f4")
+        terminal.until_seen(said)
+        terminal.press("ctrl+q")
+        assert end_of(terminal)[0] == 0

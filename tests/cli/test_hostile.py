@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyte
 import pytest
 
 from presence_core.identity.keyfile import write_mesh_key
 from presence_core.identity.mesh import MeshKey
 from tests.cli.command import COMMAND, environment
 from tests.cli.hostile_peer import HOSTILE, METADATA
-from tests.cli.test_dashboard import Terminal
+from tests.cli.test_dashboard import SIZE, end_of
 from tests.support import loopback_name
+from tests.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,23 +65,20 @@ def options(tmp_path: Path, mesh: Path) -> list[str]:
 
 @pytest.mark.usefixtures("peer")
 def test_the_terminal_gets_text_and_nothing_else(tmp_path: Path, mesh: Path) -> None:
-    with Terminal(*COMMAND, *options(tmp_path, mesh)) as terminal:
-        terminal.read_until_seen("[@click")
-        screen = pyte.Screen(80, 24)
-        pyte.ByteStream(screen).feed(terminal.written)
-        row = next(y for y, line in enumerate(screen.display, 1) if SHOWN.decode() in line)
-        column = screen.display[row - 1].index("[@click") + 2
-        for button in ("M", "m"):  # press and release the first mouse button on the name
-            terminal.press(f"\x1b[<0;{column};{row}{button}")
+    argv = [*COMMAND, *options(tmp_path, mesh)]
+    with Terminal(argv, SIZE, environment()) as terminal:
+        terminal.until_seen("[@click")
+        row = next(y for y, line in enumerate(terminal.lines) if SHOWN.decode() in line)
+        terminal.click(terminal.lines[row].index("[@click") + 1, row)
         terminal.press("2")  # the identity pane shows what the peer says about itself
-        terminal.read_until_seen("How it was checked")
-        terminal.press("\x1b[F")  # the key End: further down than the screen reaches
-        terminal.read_until_seen("type=x, v=")
+        terminal.until_seen("How it was checked")
+        terminal.press("end")  # further down than the screen reaches
+        terminal.until_seen("type=x, v=")
         assert terminal.process.poll() is None
         for sequence in FORBIDDEN:
             assert sequence not in terminal.written, terminal.written.partition(sequence)[0][-80:]
         terminal.press("q")
-        code, after = terminal.finish()
+        code, after = end_of(terminal)
         assert code == 0
         assert "Traceback" not in after
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +12,7 @@ from presence_core.identity.keyfile import read_mesh_key
 from presence_core.identity.keys import parse_peer_key, short_id
 from presence_core.identity.mesh import MeshKey
 from presence_tui.output import EXIT_CANNOT, EXIT_NO, EXIT_USAGE
-from tests.cli.command import COMMAND, at_terminal, environment, refused, run
-from tests.support import PATIENCE
+from tests.cli.command import at_terminal, refused, run
 
 
 def test_the_key_is_made_once(tmp_path: Path) -> None:
@@ -94,11 +90,11 @@ def test_a_camera_reads_the_key_from_the_screen(
 def test_at_a_terminal_the_code_brings_its_own_colours(tmp_path: Path) -> None:
     argv = ("key", "qr", "--home", tmp_path)
     plain = run(*argv).out
-    _, shown = at_terminal(*argv, typed="", prompt="nothing is asked", colours=True)
+    _, shown = at_terminal(*argv, colours=True)
     assert "\x1b[40;97m" in shown
     assert shown.count("\x1b[40;97m") == shown.count("\x1b[0m") == len(plain.splitlines())
     assert shown.replace("\x1b[40;97m", "").replace("\x1b[0m", "").replace("\r", "") == plain
-    _, shown = at_terminal(*argv, typed="", prompt="nothing is asked")
+    _, shown = at_terminal(*argv)
     assert shown.replace("\r", "") == plain
 
 
@@ -194,26 +190,8 @@ def test_a_name_cannot_reach_the_terminal_as_control_bytes(tmp_path: Path) -> No
 
 def test_what_is_typed_at_the_prompt_is_not_shown(tmp_path: Path) -> None:
     mesh = MeshKey.generate("typed")
-    controller, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "mesh", "join", "--home", str(tmp_path)],
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-        env=environment(),
-    )
-    os.close(terminal)
-    shown = os.read(controller, 1_024)
-    while b"mesh key" not in shown:
-        shown += os.read(controller, 1_024)
-    os.write(controller, mesh.text().encode() + b"\n")
-    assert process.wait(PATIENCE) == 0
-    try:
-        while more := os.read(controller, 1_024):
-            shown += more
-    except OSError:  # Linux says so when the other end of a terminal is closed
-        pass
-    os.close(controller)
-    assert mesh.text().encode() not in shown
+    argv = ("mesh", "join", "--home", tmp_path)
+    code, shown = at_terminal(*argv, typed=f"{mesh.text()}\n", prompt="mesh key")
+    assert code == 0
+    assert mesh.text() not in shown
     assert read_mesh_key(tmp_path / "mesh.key") == mesh

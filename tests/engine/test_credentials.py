@@ -146,21 +146,21 @@ def test_a_file_that_only_says_that_it_was_learned_trusts_nobody(home: Home) -> 
 def test_files_that_change_are_followed_and_the_neighbours_told(home: Home) -> None:
     credentials = home.credentials()
     path = home.put("harbour.issuer", home.authority.key_set())
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     assert home.numbers(credentials) == (1, None)
     assert home.told == [home.authority.name]
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     assert home.told == [home.authority.name]
     home.put("harbour.issuer", home.authority.rotate(keep=1))
     home.put("harbour.revoked", home.authority.revoke(ME))
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     assert home.numbers(credentials) == (2, 1)
     assert home.told == [home.authority.name] * 2
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     home.authority.rotate(keep=1)
     assert home.numbers(home.restarted()) == (2, 1)  # though neither file vouched for itself
     path.unlink()
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     assert credentials.trusted() == ()
 
 
@@ -171,7 +171,7 @@ def test_another_issuer_of_the_same_name_takes_the_place_of_the_one_before(home:
     other = Authority(home.authority.name)
     home.put("harbour.issuer", other.key_set())
     (home.issuers / "harbour.revoked").unlink()
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     assert home.numbers(credentials) == (1, None)
     assert credentials.trusted()[0].key_ids == (other.key.kid.hex(),)
 
@@ -197,7 +197,7 @@ def test_an_older_file_changes_nothing(home: Home) -> None:
     learn(credentials, home.authority.rotate(), home.authority.revoke(ME))
     home.put("harbour.issuer", first)
     home.put("harbour.revoked", older)
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     assert home.numbers(credentials) == (2, 2)
     asyncio.run(credentials.close())
     assert home.numbers(home.restarted()) == (2, 2)
@@ -219,18 +219,18 @@ def test_a_damaged_file_is_said_and_takes_nothing_away(
     home.put("harbour.issuer", home.authority.key_set())
     credentials = home.credentials()
     (home.issuers / name).write_text(text)
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     said = home.said(credentials)
     assert said is not None
     assert words in said[0]
     assert str(home.issuers / name) in said[0]
     assert home.numbers(credentials) == (1, None)
     (home.issuers / "harbour.issuer").write_text("nonsense!")
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     assert home.numbers(credentials) == (1, None)  # trusted until it is whole again, or gone
     (home.issuers / name).unlink()
     home.put("harbour.issuer", home.authority.key_set())
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     assert home.said(credentials) is None
 
 
@@ -251,13 +251,13 @@ def test_a_damaged_token_is_said_and_the_one_before_stays(home: Home, text: str)
     home.put("harbour.issuer", home.authority.key_set())
     credentials = home.credentials()
     path.write_text(text)
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     assert (credentials.token, home.published) == (token, [])
     said = home.said(credentials)
     assert said is not None
     assert str(path) in said[0]
     path.write_text("")
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     assert (credentials.token, home.published) == (None, [None])
     assert home.said(credentials) is None
 
@@ -288,7 +288,7 @@ def test_what_is_wrong_with_one_file_is_said_until_that_one_is_right(home: Home)
     home.put("harbour.issuer", home.authority.rotate(keep=1))
     credentials = home.credentials()
     home.put("other.issuer", Authority("Other").key_set())
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     said = home.said(credentials)
     assert said is not None
     assert "harbour.issuer" in said[0]
@@ -304,7 +304,7 @@ def test_what_was_learned_and_cannot_be_kept_is_said_and_tried_again(home: Home)
     assert said is not None
     assert "cannot" in said[0]
     path.with_suffix(".revoked").rmdir()
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(0.0))
     assert home.said(credentials) is None
     assert home.numbers(home.restarted()) == (1, 1)
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import shutil
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +19,7 @@ from presence_core.schema import json_schema
 from tests.cli.command import COMMAND, Answer, environment, refused, run
 from tests.identity_service import certificates
 from tests.identity_service.support import PASSWORD, ServiceProcess, secret_file, webhook
-from tests.support import PATIENCE
+from tests.terminal import Terminal
 
 CREDENTIAL = f"mina:{PASSWORD}"
 VALID = jsonschema.Draft202012Validator(json_schema())
@@ -104,30 +101,14 @@ def test_the_credential_comes_from_a_file_the_environment_or_a_pipe(
 def test_a_person_is_asked_and_what_is_typed_is_not_shown(
     home: Path, service: ServiceProcess
 ) -> None:
-    controller, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "identity", "login", "--home", str(home), "--service", service.url],
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-        env=environment(),
-    )
-    os.close(terminal)
-    seen = b""
-    for prompt, typed in ((b"user name: ", "mina"), (b"password: ", PASSWORD), (b"[y/N] ", "y")):
-        while prompt not in seen:
-            seen += os.read(controller, 4_096)
-        os.write(controller, typed.encode() + b"\n")
-    assert process.wait(PATIENCE) == 0
-    try:
-        while more := os.read(controller, 4_096):
-            seen += more
-    except OSError:  # Linux says so when the other end of a terminal is closed
-        pass
-    os.close(controller)
-    assert PASSWORD.encode() not in seen
-    assert b"trusted here now" in seen
+    argv = [*COMMAND, "identity", "login", "--home", str(home), "--service", service.url]
+    with Terminal(argv, (80, 24), environment()) as terminal:
+        for prompt, typed in (("user name: ", "mina"), ("password: ", PASSWORD), ("[y/N] ", "y")):
+            terminal.until_written(prompt.encode())
+            terminal.press(f"{typed}\n")
+        assert terminal.finish() == 0
+    assert PASSWORD.encode() not in terminal.written
+    assert b"trusted here now" in terminal.written
     assert status(home) == "verified"
 
 

@@ -249,7 +249,16 @@ class Credentials:
         """Keep soon what the mesh has said of these issuers."""
         self._unkept.update(names)
 
-    async def follow(self) -> None:
+    def changed(self) -> bool:
+        """Whether somebody else has changed the files (not for the event loop)."""
+        token, folder, login = self._look()
+        return token or folder or login is not self._login
+
+    def due(self, now: float) -> bool:  # noqa: ARG002
+        """Whether what was learned is to be written."""
+        return bool(self._unkept)
+
+    async def follow(self, now: float) -> None:  # noqa: ARG002
         """Take over what others have written, and write what was learned."""
         async with self._lock:
             await self._keep()

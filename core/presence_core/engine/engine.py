@@ -20,6 +20,7 @@ from presence_core.engine.conditions import Conditions
 from presence_core.engine.credentials import Credentials
 from presence_core.engine.graph import GraphBuilder
 from presence_core.engine.home import mesh_of
+from presence_core.engine.home_watch import HomeWatch
 from presence_core.engine.host import device_name, os_name
 from presence_core.engine.lan import Lan
 from presence_core.engine.links import Clock, Links
@@ -177,6 +178,7 @@ class Engine:
             blocking=self._blocking,
         )
         self.trust.open()
+        self._home = HomeWatch(self._clock.now, self.metadata, self.trust, self.credentials)
         return epoch
 
     def _build_node(self, epoch: int) -> None:
@@ -237,6 +239,7 @@ class Engine:
         if self._housekeeping is not None:
             self._housekeeping.cancel()
             await asyncio.gather(self._housekeeping, return_exceptions=True)
+            await self._home.stop()
             await self.credentials.close()
         await self._ble.stop()
         await self._lan.stop()
@@ -413,9 +416,7 @@ class Engine:
         while True:
             await asyncio.sleep(self._house_pause())
             try:
-                await self.metadata.follow()
-                await self.trust.follow(self._clock.now())
-                await self.credentials.follow()
+                self._home.look()
                 self._look_around()
             except Exception:
                 log.exception("housekeeping failed; it goes on")
@@ -426,8 +427,7 @@ class Engine:
 
     def _look_around(self) -> None:
         now = self._clock.now()
-        surplus = self._peering.surplus(now)
-        if surplus is not None:
+        if (surplus := self._peering.surplus(now)) is not None:
             self.links.end(surplus, ByeCode.SURPLUS, "there are links enough")
         self._lan.set_free_slots(self._peering.free())
         self._node.exchange.strikes.forget(now)

@@ -58,7 +58,15 @@ class OwnMetadata:
             await asyncio.to_thread(self._file.save, dict(value))
             self._take(dict(value))
 
-    async def follow(self) -> None:
+    def changed(self) -> bool:
+        """Whether somebody else has written into the file (not for the event loop)."""
+        return self._file.changed()
+
+    def due(self, now: float) -> bool:  # noqa: ARG002  what is set is written at once
+        """Return False: nothing waits to be written."""
+        return False
+
+    async def follow(self, now: float) -> None:  # noqa: ARG002
         """Publish what somebody else has written into the file."""
         async with self._lock:
             if not await asyncio.to_thread(self._file.changed):

@@ -99,11 +99,15 @@ class TrustKeeper:
 
     # -- what time brings
 
+    def changed(self) -> bool:
+        """Whether somebody else has changed the file (not for the event loop)."""
+        return self._file.changed()
+
     async def follow(self, now: float) -> None:
         """Take over what others have written, and write what is due."""
         async with self._lock:
             try:
-                if self._due(now):
+                if self.due(now):
                     self._write_at, self._not_before = None, now + AGAIN_SECONDS
                     await self._update(self.acquaintances.notes().write)
                 elif await asyncio.to_thread(self._file.changed):
@@ -118,7 +122,8 @@ class TrustKeeper:
         if self.acquaintances.changed:
             self._changed()
 
-    def _due(self, now: float) -> bool:
+    def due(self, now: float) -> bool:
+        """Whether what was met is to be written now."""
         if not self.acquaintances.noteworthy:
             return False
         if self._write_at is None:

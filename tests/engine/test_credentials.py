@@ -374,10 +374,10 @@ def test_why_a_token_is_not_renewed_is_said_with_what_to_do(home: Home) -> None:
     credentials = holding(home, lambda a: a.token(ME, NOW, end=DAY))
     why = home.path / "renewal.failed"
     why.write_text("cannot reach the identity service \x1b[31mhttps://h\nmore" + "e" * 10_000)
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(2.0))
     assert home.said(credentials) is None  # who has not logged in has nothing to renew
     (home.path / "login.json").write_text("{}")
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(2.0))
     said = home.said(credentials)
     assert said is not None
     assert "is not renewed: cannot reach the identity service [31mhttps://h more" in said[0]

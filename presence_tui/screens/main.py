@@ -94,6 +94,11 @@ class MainScreen(TableCommands):
 
     def compose(self) -> ComposeResult:
         """Lay the panes out; which of them are shown follows from the width."""
+        # Textual sets this class too, but later, and then works out every style once more
+        width = self.app.size.width
+        self.add_class(
+            max(b for b in self.HORIZONTAL_BREAKPOINTS if b[0] <= width)[1], update=False
+        )
         yield HeaderLine(clock=self._clock, id="header")
         yield PaneBar(PANES, id="panes")
         with Horizontal(id="body"):

@@ -6,8 +6,6 @@ from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-import segno
-
 from presence_core.codec.text import safe_text
 from presence_tui.viewmodel.moments import ago, stamp
 from presence_tui.viewmodel.page import BLANK, Line, Page, Span, Tone, fact, heading, line, unbroken
@@ -82,6 +80,8 @@ def _light(text: str, quiet_zone: int) -> tuple[tuple[bool, ...], ...]:
 
     The text is taken in upper case, which makes the code smaller and is the same bech32m value.
     """
+    import segno  # which loads half of the standard library: not before a code is to be drawn
+
     matrix = segno.make(text.upper(), error="l", boost_error=True, micro=False).matrix
     side = len(matrix) + 2 * quiet_zone
     light = [[True] * side for _ in range(side + side % 2)]

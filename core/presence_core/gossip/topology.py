@@ -52,12 +52,13 @@ class EdgeState(NamedTuple):
 class Settled:
     """What was changed: peers whose way or edges are others now, and edges.
 
-    ``lost`` are those of the peers to which there is no way any more, ``gained`` those to which
-    there was none before.
+    ``one_sided`` are those of the edges that only one end lists now, ``lost`` those of the peers to
+    which there is no way any more, ``gained`` those to which there was none before.
     """
 
     peers: set[bytes]
     edges: set[EdgeKey]
+    one_sided: set[EdgeKey]
     lost: set[bytes]
     gained: set[bytes]
 
@@ -129,7 +130,7 @@ class Topology:
 
     def settle(self) -> Settled:
         """Work out what the changes since the last time mean."""
-        settled = Settled(set(), set(), set(), set())
+        settled = Settled(set(), set(), set(), set(), set())
         if not self._dirty:
             return settled
         pairs: dict[_Pair, bool] = {}
@@ -156,6 +157,8 @@ class Topology:
             self._forget(high, edge)
         else:
             self._states[edge] = new
+            if new.silent is not None:
+                settled.one_sided.add(edge)
             if old is None:
                 self._of.setdefault(low, {})[edge] = None
                 self._of.setdefault(high, {})[edge] = None

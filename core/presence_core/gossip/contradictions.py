@@ -26,6 +26,7 @@ OVER_SECONDS = 90.0
 their newer word has to travel."""
 
 LOOK_SECONDS = 10.0
+"""How often an edge that is one-sided is looked at."""
 
 
 @dataclass(slots=True)
@@ -70,11 +71,10 @@ class Contradictions:
 
     def follow(self, settled: Settled, now: float) -> None:
         """Take what the topology has worked out."""
-        for edge in settled.edges:
-            self._doubts.pop(edge, None)
-            state = self._topology.edge(edge)
-            if state is not None and state.silent is not None:
-                self._doubts[edge] = _Doubt(now, now, now if self._in_reach(edge) else None)
+        for edge in settled.edges & self._doubts.keys():
+            del self._doubts[edge]
+        for edge in settled.one_sided:
+            self._doubts[edge] = _Doubt(now, now, now if self._in_reach(edge) else None)
         if not self._doubts:
             return
         for edge in self._edges_of(settled.lost):

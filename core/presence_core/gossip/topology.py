@@ -56,11 +56,12 @@ class EdgeState(NamedTuple):
 class Settled:
     """What was changed: edges, peers whose way or edges are others now, and those whose way is.
 
-    ``lost`` are those of the rerouted to which there is no way any more, ``gained`` those to which
-    there was none before.
+    ``one_sided`` are those of the edges that only one end lists now, ``lost`` those of the rerouted
+    to which there is no way any more, ``gained`` those to which there was none before.
     """
 
     edges: set[EdgeKey] = field(default_factory=set)
+    one_sided: set[EdgeKey] = field(default_factory=set)
     peers: set[bytes] = field(default_factory=set)
     rerouted: set[bytes] = field(default_factory=set)
     lost: set[bytes] = field(default_factory=set)
@@ -207,6 +208,8 @@ class Topology:
             self._of.setdefault(high, {})[edge] = None
         was, confirmed = ends.confirmed(), since is not None and silent is None
         ends.since, ends.silent = since, silent
+        if silent is not None:
+            settled.one_sided.add(edge)
         if was is not confirmed and self._count(low, high, 1 if confirmed else -1):
             turned ^= {(low, high)}
 

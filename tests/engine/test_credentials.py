@@ -388,7 +388,7 @@ def test_why_a_token_is_not_renewed_is_said_with_what_to_do(home: Home) -> None:
     assert late is not None
     assert late[0].index("ran out at") < late[0].index("is not renewed")
     why.unlink()
-    asyncio.run(credentials.follow())
+    asyncio.run(credentials.follow(2.0))
     assert home.said(credentials) is None
 
 

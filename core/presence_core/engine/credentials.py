@@ -95,11 +95,12 @@ class Credentials:
             self._roots[file.signed.issuer] = root_of(file.signed)
         self._adopt(self._folder.load())
         self._load_token()
-        self._look_at_login()
+        self._login, self._not_renewed = self._look_at_login()
 
-    def _look_at_login(self) -> None:
-        self._login = self._login_file.exists()
-        self._not_renewed = renewal_failure(self._home) if self._login else None
+    def _look_at_login(self) -> tuple[bool, str | None]:
+        """Return whether this device has logged in, and why its token is not renewed."""
+        login = self._login_file.exists()
+        return login, renewal_failure(self._home) if login else None
 
     def _load_token(self) -> None:
         try:
@@ -252,7 +253,7 @@ class Credentials:
     def changed(self) -> bool:
         """Whether somebody else has changed the files (not for the event loop)."""
         token, folder, login = self._look()
-        return token or folder or login is not self._login
+        return token or folder or login != (self._login, self._not_renewed)
 
     def due(self, now: float) -> bool:  # noqa: ARG002
         """Whether what was learned is to be written."""
@@ -263,7 +264,8 @@ class Credentials:
         async with self._lock:
             await self._keep()
             before = {name: self._objects(name) for name in self.issuers.names()}
-            token_changed, folder_changed = await asyncio.to_thread(self._look)
+            token_changed, folder_changed, login = await asyncio.to_thread(self._look)
+            self._login, self._not_renewed = login
             if token_changed:
                 await asyncio.to_thread(self._load_token)
                 if self._token_fault is None:
@@ -274,9 +276,8 @@ class Credentials:
                 if self._objects(name) != before.get(name):
                     self._tell(name)
 
-    def _look(self) -> tuple[bool, bool]:
-        self._look_at_login()
-        return self._token_file.changed(), self._folder.changed()
+    def _look(self) -> tuple[bool, bool, tuple[bool, str | None]]:
+        return self._token_file.changed(), self._folder.changed(), self._look_at_login()
 
     def _objects(self, name: str) -> tuple[KeySet | None, RevocationList | None]:
         return self.issuers.key_set(name), self.issuers.revocations(name)

@@ -141,10 +141,10 @@ def test_colours_are_for_terminals_that_want_them(
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     argv = ("doctor", "--home", home, *STILL)
-    code, shown = at_terminal(*argv, typed="", prompt="nothing is asked", colours=True)
+    code, shown = at_terminal(*argv, colours=True)
     assert code == EXIT_DONE
     assert "\x1b[32m✓ ok" in shown
-    code, shown = at_terminal(*argv, typed="", prompt="nothing is asked")
+    code, shown = at_terminal(*argv)
     assert code == EXIT_DONE
     assert "\x1b" not in shown
     assert "no colours, as NO_COLOR asks for" in shown
@@ -351,7 +351,7 @@ def test_hostile_words_do_not_reach_the_terminal(
     write_mesh_key(home / "mesh.key", MeshKey.generate("\x1b[31mred\u202e"))
     monkeypatch.setenv("TERM", "\x1b]0;owned\x07term")
     argv = ("doctor", "--home", home, *STILL)
-    code, shown = at_terminal(*argv, typed="", prompt="nothing is asked")
+    code, shown = at_terminal(*argv)
     assert code == EXIT_DONE
     assert "]0;ownedterm" in shown
     assert not set(shown.replace("\r\n", "\n")) & HOSTILE_CHARACTERS

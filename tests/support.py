@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,18 @@ def config(home: Path, mesh: MeshKey, **more: Any) -> PresenceConfig:
         "transports": ("lan",),
     }
     return PresenceConfig(**(settings | more))
+
+
+@contextlib.asynccontextmanager
+async def engines(
+    tmp_path: Path, mesh: MeshKey, *names: str, **more: Any
+) -> AsyncIterator[list[Presence]]:
+    """Run an engine for each name, each in a home of that name."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(Presence(config(tmp_path / name, mesh, **more)))
+            for name in names
+        ]
 
 
 def online(graph: PresenceGraph) -> set[str]:

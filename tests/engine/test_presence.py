@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,23 +27,12 @@ from presence_core.model import (
     ViewState,
 )
 from presence_core.presence import Presence
-from tests.support import config, online, until
+from tests.support import config, engines, online, until
 
 
 @pytest.fixture
 def mesh() -> MeshKey:
     return MeshKey.generate("test")
-
-
-@contextlib.asynccontextmanager
-async def engines(
-    tmp_path: Path, mesh: MeshKey, *names: str, **more: Any
-) -> AsyncIterator[list[Presence]]:
-    async with contextlib.AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(Presence(config(tmp_path / name, mesh, **more)))
-            for name in names
-        ]
 
 
 def sees(graph: PresenceGraph, *, others: set[str]) -> bool:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +26,7 @@ from presence_core.model import (
 )
 from presence_core.presence import Presence
 from tests.authority import Authority
-from tests.support import config, online, until
+from tests.support import config, engines, online, until
 
 
 @pytest.fixture
@@ -41,15 +39,6 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let engines write at once what they meet."""
     monkeypatch.setattr(trust_keeper, "WRITE_SECONDS", 0.0)
     monkeypatch.setattr(trust_keeper, "AGAIN_SECONDS", 0.0)
-
-
-@contextlib.asynccontextmanager
-async def engines(tmp_path: Path, mesh: MeshKey, *names: str) -> AsyncIterator[list[Presence]]:
-    async with contextlib.AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(Presence(config(tmp_path / name, mesh)))
-            for name in names
-        ]
 
 
 def named(graph: PresenceGraph, name: str) -> Peer | None:

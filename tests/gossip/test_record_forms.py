@@ -24,6 +24,7 @@ from presence_core.gossip.record import (
 )
 from presence_core.identity.keys import Identity
 from presence_core.identity.mesh import MeshKey
+from tests.mangling import mangled
 
 ALICE = Identity.from_private_bytes(b"a" * 32)
 OTHERS = [Identity.from_private_bytes(bytes([n]) * 32).peer_key for n in range(1, 65)]
@@ -133,20 +134,8 @@ def test_what_is_read_at_once_is_what_the_general_way_reads(payload: dict[int, A
 def test_no_byte_is_passed_over_when_it_is_read_at_once(
     payload: dict[int, Any], data: st.DataObject
 ) -> None:
-    raw = bytearray(signed(payload))
-    place = data.draw(st.integers(0, len(raw) - 1))
-    match data.draw(st.sampled_from(["replace", "replace", "insert", "delete", "cut"])):
-        case "replace":
-            raw[place] = data.draw(
-                st.sampled_from([raw[place] ^ 1, raw[place] ^ 2]) | st.integers(0, 255)
-            )
-        case "insert":
-            raw.insert(place, data.draw(st.integers(0, 255)))
-        case "delete":
-            del raw[place]
-        case "cut":
-            del raw[place:]
-    assert_no_other_outcome(bytes(raw))
+    raw = mangled(signed(payload), data)
+    assert_no_other_outcome(raw)
 
 
 def test_every_changed_bit_is_read_the_same_or_left_to_the_general_way() -> None:

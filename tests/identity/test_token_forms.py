@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from presence_core.identity import token as token_module
 from presence_core.identity.token import Token, TokenError, parse_token
 from tests.identity.issuing import ALICE, BEGIN, BOB, END, NAME, SMALL_ORDER, claims, forge, token
+from tests.mangling import mangled
 
 MAX_TIME = 253_370_764_800
 
@@ -94,22 +95,9 @@ def test_what_is_read_at_once_is_what_the_general_way_reads(payload: dict[int, A
 def test_no_byte_is_passed_over_when_it_is_read_at_once(
     payload: dict[int, Any], data: st.DataObject
 ) -> None:
-    raw = bytearray(
-        forge(claims(_1="i", _2="s") | payload if data.draw(st.booleans()) else claims())
-    )
-    place = data.draw(st.integers(0, len(raw) - 1))
-    match data.draw(st.sampled_from(["replace", "replace", "insert", "delete", "cut"])):
-        case "replace":
-            raw[place] = data.draw(
-                st.sampled_from([raw[place] ^ 1, raw[place] ^ 2]) | st.integers(0, 255)
-            )
-        case "insert":
-            raw.insert(place, data.draw(st.integers(0, 255)))
-        case "delete":
-            del raw[place]
-        case "cut":
-            del raw[place:]
-    is_usual(bytes(raw))
+    usual = claims(_1="i", _2="s") | payload if data.draw(st.booleans()) else claims()
+    raw = mangled(forge(usual), data)
+    is_usual(raw)
 
 
 def test_every_changed_bit_is_read_the_same_or_left_to_the_general_way() -> None:

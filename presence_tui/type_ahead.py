@@ -27,8 +27,11 @@ class TypeAhead:
     one more message. So the end of a key is when somebody who goes the same way behind it has come
     through. A text takes letters in the order of its own queue: those are not waited for.
 
-    ``handle`` gives a key to the app as it would be without this.
+    ``handle`` gives a key to the app as it would be without this. ``typed_at``: when the key that
+    was handled last was typed, by the clock of messages.
     """
+
+    typed_at = 0.0
 
     def __init__(self, app: App[int], handle: Callable[[Event], Awaitable[None]]) -> None:
         self._app = app
@@ -41,6 +44,7 @@ class TypeAhead:
         if self._under_way:
             self._waiting.append(event)
             return
+        self.typed_at = event.time
         first = self._first
         self._under_way = not _is_text(event, self._app.focused)
         await self._handle(event)

@@ -16,6 +16,7 @@ from presence_tui.widgets.search_line import SearchLine
 from presence_tui.widgets.timeline import TimelineView
 from tests import canned
 from tests.ui.test_dashboard import Dashboard, dashboard
+from tests.ui.test_trust import asked
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
 NAMES = {"\r": "enter", "\x1b": "escape", "\t": "tab", "\x10": "ctrl+p"}
@@ -44,6 +45,26 @@ async def test_a_key_reaches_the_pane_that_the_one_before_asked_for(size: tuple[
         await one.until(lambda: one.screen._active == "identity")
         assert timeline.timeline.only.topic is Topic.METADATA
         assert one.table.asked.show == "online"
+
+
+async def test_a_question_is_not_answered_before_it_is_seen() -> None:
+    async with dashboard(canned.team()) as one:
+        burst(one, "3vyyy")
+        await one.until(lambda: asked(one))
+        await one.pilot.pause()
+        assert one.source.decided == []
+        burst(one, "y")
+        await one.until(lambda: one.app.screen is one.screen)
+        await one.until(lambda: bool(one.source.decided))
+        await one.until(lambda: one.screen._graph is one.source.graph)
+
+
+async def test_what_is_typed_after_the_end_is_left_unread() -> None:
+    async with dashboard(canned.many()) as one:
+        burst(one, "3qvjj8f1yy")
+        await one.until(lambda: one.app._exit)
+    assert one.app.return_code == 0
+    assert one.source.decided == []
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Key, Paste
 from textual.screen import Screen
 
 from presence_tui.look import Look
@@ -127,11 +128,18 @@ class PresenceApp(App[int]):
             self._follow()
 
     async def on_event(self, event: Event) -> None:
-        """Take what happens; keys one after the other."""
+        """Take what happens; keys one after the other, and none while it ends."""
+        if isinstance(event, Key | Paste) and (self._exit or not self.screen_stack):
+            return
         if typed(event):
             await self._type_ahead.take(event)
         else:
             await super().on_event(event)
+
+    @property
+    def typed_at(self) -> float:
+        """When the key that was handled last was typed; some keys lie in a queue for a while."""
+        return self._type_ahead.typed_at
 
     async def open(self, source: PresenceSource) -> None:
         """Show the main screen, with what a source says, in place of the first one; wait for it."""
@@ -159,7 +167,7 @@ class PresenceApp(App[int]):
 
     def on_graph_arrived(self, message: GraphArrived) -> None:
         """Show a newer graph."""
-        if self._main is not None:
+        if self._main is not None and not self._exit:
             self._main.show(message.graph)
 
     # -- commands

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -49,7 +50,10 @@ class AnswerBar(Bar):
 
 
 class ConfirmScreen(ModalScreen[bool]):
-    """Asks before something is done that a slip of the hand must not do: enter answers nothing."""
+    """Asks before something is done that a slip of the hand must not do: enter answers nothing.
+
+    A yes that was typed before the question was on the screen is no answer to it.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="confirm.yes"),
@@ -59,6 +63,12 @@ class ConfirmScreen(ModalScreen[bool]):
     def __init__(self, question: Question) -> None:
         super().__init__()
         self._question = question
+        self._shown_at: float | None = None
+
+    @property
+    def painted(self) -> bool:
+        """Whether a person can have read the question."""
+        return self._shown_at is not None
 
     def compose(self) -> ComposeResult:
         """Lay out the question above its answers."""
@@ -70,10 +80,16 @@ class ConfirmScreen(ModalScreen[bool]):
     def on_mount(self) -> None:
         """Let the arrow keys scroll at once."""
         self.query_one(Reader).focus()
+        self.call_after_refresh(self._shown)
+
+    def _shown(self) -> None:
+        self._shown_at = Message().time
 
     def action_answer(self, yes: bool) -> None:  # noqa: FBT001  actions take no keywords
         """Close with an answer."""
-        self.dismiss(yes)
+        typed_at = getattr(self.app, "typed_at", math.inf)
+        if not yes or (self._shown_at is not None and typed_at >= self._shown_at):
+            self.dismiss(yes)
 
     @on(AnswerBar.Answered)
     def _clicked(self, event: AnswerBar.Answered) -> None:

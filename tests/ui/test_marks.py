@@ -13,13 +13,13 @@ from presence_core.identity.keyfile import HomeError
 from presence_core.model import Trust
 from presence_tui.app import PresenceApp
 from presence_tui.look import Look
-from presence_tui.screens.confirm import ConfirmScreen
 from presence_tui.widgets.peer_table import PeerTable
 from presence_tui.widgets.sheet import Reader
 from tests import canned
 from tests.canned import peer_key
 from tests.ui.hosts import screen_text, until
 from tests.ui.test_dashboard import LOST, Dashboard, dashboard, letters
+from tests.ui.test_trust import asked
 
 
 def marked(one: Dashboard) -> list[str]:
@@ -126,16 +126,16 @@ async def test_marked_peers_are_blocked_after_one_question() -> None:
     async with dashboard(letters(*names)) as one:
         await one.change(3, trust=Trust.BLOCKED)
         await one.press("a", "b")
-        await one.until(lambda: isinstance(one.app.screen, ConfirmScreen))
-        asked = screen_text(one.app.screen.query_one(Reader))
+        await one.until(lambda: asked(one))
+        words = screen_text(one.app.screen.query_one(Reader))
         assert one.app.screen.query_one("#confirm").border_title == "Block 19 keys?"
-        assert "n00" in asked
-        assert "n02" not in asked  # is blocked already
-        assert "and 7 more" in asked
+        assert "n00" in words
+        assert "n02" not in words  # is blocked already
+        assert "and 7 more" in words
         await one.press("n")
         assert one.source.decided == []
         await one.press("b")
-        await one.until(lambda: isinstance(one.app.screen, ConfirmScreen))
+        await one.until(lambda: asked(one))
         await one.press("y")
         await one.until(lambda: len(one.source.decided) == 19)
         assert {trust for _, trust in one.source.decided} == {"blocked"}
@@ -146,7 +146,7 @@ async def test_marked_peers_are_blocked_after_one_question() -> None:
 async def test_without_marks_b_is_about_the_selected_peer() -> None:
     async with dashboard(letters("a", "b")) as one:
         await one.press("down", "b")
-        await one.until(lambda: isinstance(one.app.screen, ConfirmScreen))
+        await one.until(lambda: asked(one))
         await one.press("y")
         await one.until(lambda: one.source.decided == [(peer_key(2), "blocked")])
 
@@ -155,7 +155,7 @@ async def test_what_keeps_a_key_from_being_blocked_is_told() -> None:
     async with dashboard(letters("a", "b", "c")) as one:
         one.source.refusal = HomeError("the disk is full: make room")
         await one.press("a", "b")
-        await one.until(lambda: isinstance(one.app.screen, ConfirmScreen))
+        await one.until(lambda: asked(one))
         await one.press("y")
         await one.until(lambda: bool(one.app._notifications))
         (note,) = one.app._notifications

@@ -33,7 +33,8 @@ async def test_a_key_is_verified_blocked_and_forgotten_from_the_screen(tmp_path:
 
             async def decide(key: str) -> None:
                 await pilot.press("3", key)
-                await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+                await until(pilot, lambda: getattr(app.screen, "painted", False))
+                assert isinstance(app.screen, ConfirmScreen)
                 await pilot.press("y")
 
             await decide("v")

@@ -18,7 +18,8 @@ WARNED, BLOCKED = 13, 14
 
 
 def asked(one: Dashboard) -> bool:
-    return isinstance(one.app.screen, ConfirmScreen)
+    screen = one.app.screen
+    return isinstance(screen, ConfirmScreen) and screen.painted
 
 
 def dialog(one: Dashboard) -> str:

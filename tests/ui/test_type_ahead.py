@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from textual.events import Key, Paste
 from textual.keys import _character_to_key
@@ -16,6 +18,7 @@ from presence_tui.widgets.search_line import SearchLine
 from presence_tui.widgets.timeline import TimelineView
 from tests import canned
 from tests.ui.test_dashboard import Dashboard, dashboard
+from tests.ui.test_trust import asked
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
 NAMES = {"\r": "enter", "\x1b": "escape", "\t": "tab", "\x10": "ctrl+p"}
@@ -44,6 +47,46 @@ async def test_a_key_reaches_the_pane_that_the_one_before_asked_for(size: tuple[
         await one.until(lambda: one.screen._active == "identity")
         assert timeline.timeline.only.topic is Topic.METADATA
         assert one.table.asked.show == "online"
+
+
+async def test_a_question_is_not_answered_before_it_is_seen() -> None:
+    async with dashboard(canned.team()) as one:
+        burst(one, "3vyyy")
+        await one.until(lambda: asked(one))
+        await one.pilot.pause()
+        assert one.source.decided == []
+        burst(one, "y")
+        await one.until(lambda: one.app.screen is one.screen)
+        await one.until(lambda: bool(one.source.decided))
+        await one.until(lambda: one.screen._graph is one.source.graph)
+
+
+async def test_a_key_that_is_lost_on_its_way_takes_no_other_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("presence_tui.type_ahead.LOST_SECONDS", 0.05)
+    async with dashboard(canned.team()) as one:
+        real, lost = one.table.call_later, one.app._type_ahead._through
+
+        def call_later(callback: Any, *args: Any) -> bool:
+            return callback == lost or real(callback, *args)
+
+        one.table.call_later = call_later  # type: ignore[method-assign]
+        burst(one, "23")  # nobody comes back from the table to say that the first is through
+
+        def comes_through() -> bool:
+            burst(one, "3")
+            return one.screen._active == "key"
+
+        await one.until(comes_through)
+
+
+async def test_what_is_typed_after_the_end_is_left_unread() -> None:
+    async with dashboard(canned.many()) as one:
+        burst(one, "3qvjj8f1yy")
+        await one.until(lambda: one.app._exit)
+    assert one.app.return_code == 0
+    assert one.source.decided == []
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from presence_core.gossip import contradictions
 from presence_core.gossip.contradictions import OVER_SECONDS
 from presence_core.model import PresenceState
 from tests.simulation import invariants
@@ -57,7 +58,7 @@ def test_the_dead_are_held_for_a_while_and_no_longer(seed: int) -> None:
         others = [device for device in correct if device is not dead]
         mesh.clock.run(mesh.clock.now + NOTICE_SECONDS)
         assert all(online(device, dead) for device in others)  # the lie does what it is meant to
-        mesh.clock.run(mesh.clock.now + OVER_SECONDS)
+        mesh.clock.run(mesh.clock.now + OVER_SECONDS + contradictions.LOOK_SECONDS)
         assert not any(online(device, dead) for device in others)
         dead.power_on()
         mesh.clock.run(mesh.clock.now + NOTICE_SECONDS)

@@ -116,27 +116,26 @@ class Bluetoothd:
     """
 
     def __init__(self) -> None:
-        self._wanted = True
-        self._process = self._start()
-        self._watch = asyncio.create_task(self._restart())
+        self._running = asyncio.create_task(self._run())
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    async def _run(self) -> None:
         path = next(path for path in BLUETOOTHD if Path(path).exists())
-        with Path("/tmp/bluetoothd.log").open("ab") as log:
-            return subprocess.Popen([path, "-n", "-f", CONFIG], stdout=log, stderr=log)
-
-    async def _restart(self) -> None:
         while True:
-            code = await asyncio.to_thread(self._process.wait)
-            if not self._wanted:
-                return
+            with Path("/tmp/bluetoothd.log").open("ab") as log:
+                process = await asyncio.create_subprocess_exec(
+                    path, "-n", "-f", CONFIG, stdout=log, stderr=log
+                )
+            try:
+                code = await process.wait()
+            except asyncio.CancelledError:
+                process.kill()
+                await process.wait()
+                raise
             print(f"NOTE bluetoothd has ended by itself ({code}); it is started anew", flush=True)
-            self._process = self._start()
 
     async def kill(self) -> None:
-        self._wanted = False
-        self._process.kill()
-        await self._watch
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
 
 
 async def power(adapter: str, *, on: bool) -> None:

@@ -44,7 +44,7 @@ test-interop: $(VENV)/.dev $(CWT)  ## identity tokens beside another library for
 	$(BIN)/python -m pytest tests/interop $(ARGS)
 
 # BlueZ 5.66 with several ATT bearers, which overtake each other, and with one; then 5.82.
-test-bluez: $(VENV)/.dev  ## real bluetoothds in guests (QEMU), end to end; needs root, ten minutes or more
+test-bluez: $(VENV)/.dev  ## real bluetoothds in guests (QEMU), end to end; needs root and a quarter of an hour
 	tests/bluez/guest.sh build bookworm
 	tests/bluez/guest.sh build trixie
 	tests/bluez/guest.sh run bookworm 3 $(or $(MEGABYTES),1)

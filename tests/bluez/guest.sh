@@ -147,7 +147,9 @@ run() {
     ended=${PIPESTATUS[0]}
     set -e
     status=$(sed -n 's/.*GUEST-RC=\([0-9]*\).*/\1/p' "$log" | tail -1)
-    if [ -z "$status" ] && [ "$ended" = 124 ]; then
+    if [ -z "$status" ] && grep -q FAILED "$log"; then
+        status=1
+    elif [ -z "$status" ] && [ "$ended" = 124 ]; then
         echo "guest.sh: ended after $seconds s, before it was done" >&2
         exit 124
     fi

@@ -109,10 +109,33 @@ def ble_is(*states: str) -> Callable[[PresenceGraph], bool]:
     return lambda graph: any(c.source == "ble" and c.state in states for c in graph.conditions)
 
 
-def bluetoothd() -> subprocess.Popen[bytes]:
-    path = next(path for path in BLUETOOTHD if Path(path).exists())
-    with Path("/tmp/bluetoothd.log").open("ab") as log:
-        return subprocess.Popen([path, "-n", "-f", CONFIG], stdout=log, stderr=log)
+class Bluetoothd:
+    """The service. It is started anew when it ends by itself, as elsewhere by whoever wants it.
+
+    5.82 sometimes does, when its adapter is switched off while somebody connects.
+    """
+
+    def __init__(self) -> None:
+        self._running = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        path = next(path for path in BLUETOOTHD if Path(path).exists())
+        while True:
+            with Path("/tmp/bluetoothd.log").open("ab") as log:
+                process = await asyncio.create_subprocess_exec(
+                    path, "-n", "-f", CONFIG, stdout=log, stderr=log
+                )
+            try:
+                code = await process.wait()
+            except asyncio.CancelledError:
+                process.kill()
+                await process.wait()
+                raise
+            print(f"NOTE bluetoothd has ended by itself ({code}); it is started anew", flush=True)
+
+    async def kill(self) -> None:
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
 
 
 async def power(adapter: str, *, on: bool) -> None:
@@ -146,7 +169,7 @@ async def traffic(alice: Presence, bob: Presence, steps: Steps, megabytes: float
 
 async def main(megabytes: float) -> None:
     count, corrupted = Count(), Corrupted()
-    daemon = bluetoothd()
+    daemon = Bluetoothd()
     for adapter in ("hci0", "hci1"):
         await power(adapter, on=True)
     mesh = MeshKey.generate("guest")
@@ -189,11 +212,10 @@ async def main(megabytes: float) -> None:
         for presence in engines.values():
             await presence.set_peer_metadata(small)
 
-        daemon.kill()
-        await asyncio.to_thread(daemon.wait)
+        await daemon.kill()
         for who in engines:
             await steps.until(who, ble_is("warning", "failed"), "says that the service is gone")
-        daemon = bluetoothd()
+        daemon = Bluetoothd()
         for adapter in ("hci0", "hci1"):
             await power(adapter, on=True)
         for who in engines:
@@ -206,8 +228,7 @@ async def main(megabytes: float) -> None:
         for who in engines:
             await steps.until(who, lambda g: online(g) and ble_is("ok")(g), "back, adapter on")
     steps.say("both stopped")
-    daemon.kill()
-    daemon.wait()
+    await daemon.kill()
     if corrupted.links:
         raise SystemExit(f"FAILED {corrupted.links} links on which something was corrupted")
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from presence_core.gossip import contradictions
 from presence_core.gossip.contradictions import OVER_SECONDS
 from presence_core.model import PresenceState
 from tests.simulation import invariants
-from tests.simulation.chaos import NOTICE_SECONDS
+from tests.simulation.chaos import HELD_SECONDS, NOTICE_SECONDS
 from tests.simulation.device import Device
 from tests.simulation.hostile import HostileDevice
 from tests.simulation.network import LinkQuality
@@ -58,7 +57,7 @@ def test_the_dead_are_held_for_a_while_and_no_longer(seed: int) -> None:
         others = [device for device in correct if device is not dead]
         mesh.clock.run(mesh.clock.now + NOTICE_SECONDS)
         assert all(online(device, dead) for device in others)  # the lie does what it is meant to
-        mesh.clock.run(mesh.clock.now + OVER_SECONDS + contradictions.LOOK_SECONDS)
+        mesh.clock.run(mesh.clock.now + HELD_SECONDS - NOTICE_SECONDS)
         assert not any(online(device, dead) for device in others)
         dead.power_on()
         mesh.clock.run(mesh.clock.now + NOTICE_SECONDS)

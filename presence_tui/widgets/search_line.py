@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
 from presence_core.codec.text import safe_text
+
+if TYPE_CHECKING:
+    from textual.events import Hide
 
 
 class SearchLine(Input):
@@ -51,6 +54,11 @@ class SearchLine(Input):
     def open(self) -> bool:
         """Whether it is shown."""
         return self.has_class("-open")
+
+    def on_hide(self, event: Hide) -> None:
+        """Keep the keyboard when it was closed and is open again before it came to know."""
+        if self.open:
+            event.prevent_default()
 
     def replace(self, text: str, start: int, end: int) -> None:
         """Put text in the place of other text (all that is typed or pasted comes this way)."""

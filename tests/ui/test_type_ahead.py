@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from textual.events import Key, Paste
+from textual.events import Hide, Key, Paste
 from textual.keys import _character_to_key
 from textual.widgets import Input
 
@@ -110,6 +110,19 @@ async def test_a_text_for_the_editor_goes_into_the_editor(size: tuple[int, int])
         burst(one, "4q 3 f\x1b2")
         await one.until(lambda: one.screen._active == "identity")
         assert one.screen.query_one(LocalPeerPane).editor.text == f"q 3 f{before}"
+        assert one.app.is_running
+
+
+async def test_a_search_that_is_opened_again_before_it_knew_that_it_was_closed() -> None:
+    async with dashboard(canned.team(), (80, 24)) as one:
+        await one.press("slash")
+        search = one.screen.query_one(SearchLine)
+        await one.until(lambda: search.has_focus)
+        search.post_message(Hide())  # it comes late: the line was closed and opened again
+        await one.press("q", "2")
+        assert search.value == "q2"
+        await one.press("escape", "2")
+        assert one.screen._active == "identity"
         assert one.app.is_running
 
 

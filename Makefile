@@ -29,6 +29,8 @@ demo: $(VENV)/.run  ## a mesh of real engines on this machine: the dashboard, or
 # The tests of mDNS hear whoever else speaks on this machine, and those of networks measure times.
 APART := tests/discovery tests/network
 
+# A seed of the simulator is the same mesh every time only if sets have one order.
+test: export PYTHONHASHSEED := 0
 test: $(VENV)/.dev  ## all tests; those of networks run when root, otherwise they say why not
 ifeq ($(ARGS),)
 	$(BIN)/python -m pytest -n $(WORKERS) $(APART:%=--ignore=%) $(if $(JUNIT),--junitxml=$(JUNIT)-all.xml)

@@ -73,7 +73,7 @@ def linked(graph: dict[str, Any], own: str) -> dict[str, set[str]]:
 
 
 def over(own: str, *types: str) -> Callable[[dict[str, Any]], bool]:
-    """Whether a graph shows links of these types to everybody, and others as well linked."""
+    """Whether a current graph shows links of these types to all, and others as well linked."""
 
     def shows(graph: dict[str, Any]) -> bool:
         between_all = {
@@ -81,9 +81,11 @@ def over(own: str, *types: str) -> Callable[[dict[str, Any]], bool]:
             for c in graph["connections"].values()
             if c["confirmed"] and c["type"] in types
         }
-        return linked(graph, own) == {name: set(types) for name in OTHERS[own]} and len(
-            between_all
-        ) == 3 * len(types)
+        return (
+            graph["view"]["state"] == "current"
+            and linked(graph, own) == {name: set(types) for name in OTHERS[own]}
+            and len(between_all) == 3 * len(types)
+        )
 
     return shows
 

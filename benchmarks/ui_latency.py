@@ -31,6 +31,7 @@ from benchmarks.table_bench import first_graph, next_graph
 from presence_tui.app import PresenceApp
 from presence_tui.garbage import collect_seldom
 from tests import canned
+from tests.support import PATIENCE
 from tests.terminal import Terminal
 
 SIZE = (120, 36)
@@ -141,14 +142,14 @@ def keys(rows: int, count: int, result: Path) -> tuple[list[float], list[float],
         for number in range(count // 4):
             key = "\x7f" if number % 8 > 3 else "peer"[number % 8]
             letters.append(press(terminal, rng, key, lambda t: t.lines[-2]))
-        terminal.finish()
+        terminal.finish(PATIENCE + count * 0.25)
         return moves, letters, json.loads(result.read_text())
 
 
 def cost(rows: int, seconds: float, result: Path) -> dict[str, float]:
     """Only show snapshots; return what they cost."""
     with dashboard(rows, seconds, result) as terminal:
-        terminal.finish()
+        terminal.finish(PATIENCE + seconds)
     found: dict[str, float] = json.loads(result.read_text())
     return found
 

@@ -139,9 +139,9 @@ class Terminal:
         where = f"{column + 1};{line + 1}"
         os.write(self._controller, f"\x1b[<0;{where}M\x1b[<0;{where}m".encode())
 
-    def finish(self) -> int:
+    def finish(self, patience: float = PATIENCE) -> int:
         """Take what comes until the program has ended; return its exit code."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience
         while self.take(0.2) or self.process.poll() is None:
             if time.monotonic() > end:
                 raise AssertionError(f"it does not end:\n{self.text}")

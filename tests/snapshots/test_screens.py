@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -61,18 +61,28 @@ def test_scene(snap_compare: Any, scene: str, size: str) -> None:
     assert snap_compare(app_of(SCENES[scene]()), terminal_size=SIZES[size], run_before=settle)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("keys", [("8",), ("8", "f", "f", "down"), ("8", "space", "o")])
-def test_timeline(snap_compare: Any, keys: tuple[str, ...], size: str) -> None:
+def app_of_story() -> tuple[PresenceApp, Callable[[Pilot[Any]], Awaitable[None]]]:
+    """Return a dashboard, and what lets it see the story, graph after graph."""
     graphs = story()
     source = canned.CannedSource(graphs[0])
-    app = PresenceApp(source, now=lambda: source.graph.generated_at, look=Look(toasts=False))
 
-    async def run(pilot: Pilot[Any]) -> None:
+    async def tell(pilot: Pilot[Any]) -> None:
         await settle(pilot)
         for graph in graphs[1:]:
             source.publish(graph)
             await settle(pilot)
+
+    look = Look(toasts=False)
+    return PresenceApp(source, now=lambda: source.graph.generated_at, look=look), tell
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("keys", [("8",), ("8", "f", "f", "down"), ("8", "space", "o")])
+def test_timeline(snap_compare: Any, keys: tuple[str, ...], size: str) -> None:
+    app, tell = app_of_story()
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await tell(pilot)
         await pressing(*keys)(pilot)
 
     assert snap_compare(app, terminal_size=SIZES[size], run_before=run)
@@ -239,15 +249,10 @@ def test_ascii(snap_compare: Any, keys: tuple[str, ...], size: str) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_timeline_with_a_line_opened(snap_compare: Any, size: str) -> None:
-    graphs = story()
-    source = canned.CannedSource(graphs[0])
-    app = PresenceApp(source, now=lambda: source.graph.generated_at, look=Look(toasts=False))
+    app, tell = app_of_story()
 
     async def run(pilot: Pilot[Any]) -> None:
-        await settle(pilot)
-        for graph in graphs[1:]:
-            source.publish(graph)
-            await settle(pilot)
+        await tell(pilot)
         await pressing("8", "f", *["down"] * 3)(pilot)
         timeline = pilot.app.screen.query_one(TimelineView)
         while timeline.chosen is not None and not timeline.chosen.folds:

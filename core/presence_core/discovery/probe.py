@@ -8,6 +8,7 @@ here. Nothing is announced, and nobody learns who asks.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import socket
 import sys
@@ -24,6 +25,8 @@ from zeroconf import (  # type: ignore[attr-defined]  # it does not list all tha
 from presence_core.discovery.mdns import MAX_ADVERTS, SERVICE_TYPE, tag_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from presence_core.discovery.interfaces import Interface
 
 MDNS_PORT = 5353
@@ -66,15 +69,12 @@ async def probe(interface: Interface, *, ipv6: bool, seconds: float) -> Heard:
     loop = asyncio.get_running_loop()
     token = f"{secrets.token_hex(10)}.{SERVICE_TYPE}"
     sock, group = _socket_6(interface) if ipv6 else _socket_4(interface)
-    try:
+    with _closed_on_failure(sock):
         sock.setblocking(False)  # noqa: FBT003  what the socket module calls for
         question = _question(token)
         sock.sendto(question, group)
         listener = _Listener(token)
         transport, _ = await loop.create_datagram_endpoint(lambda: listener, sock=sock)
-    except BaseException:
-        sock.close()
-        raise
     try:
         await asyncio.sleep(seconds)
     finally:
@@ -90,9 +90,18 @@ def _question(token: str) -> bytes:
     return packet
 
 
+@contextlib.contextmanager
+def _closed_on_failure(sock: socket.socket) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        sock.close()
+        raise
+
+
 def _socket_4(interface: Interface) -> tuple[socket.socket, tuple[Any, ...]]:
     sock = _bound(socket.AF_INET, ("", MDNS_PORT))
-    try:
+    with _closed_on_failure(sock):
         own = socket.inet_aton(interface.ipv4[0])
         if sys.platform == "linux":
             sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
@@ -102,16 +111,13 @@ def _socket_4(interface: Interface) -> tuple[socket.socket, tuple[Any, ...]]:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, own)
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 255)
-    except BaseException:
-        sock.close()
-        raise
     return sock, (_GROUP_4, MDNS_PORT)
 
 
 def _socket_6(interface: Interface) -> tuple[socket.socket, tuple[Any, ...]]:
     index = interface.index or socket.if_nametoindex(interface.name)
     sock = _bound(socket.AF_INET6, ("::", MDNS_PORT))
-    try:
+    with _closed_on_failure(sock):
         there = index.to_bytes(4, sys.byteorder)
         group = socket.inet_pton(socket.AF_INET6, _GROUP_6)
         if sys.platform == "linux":
@@ -120,25 +126,19 @@ def _socket_6(interface: Interface) -> tuple[socket.socket, tuple[Any, ...]]:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, there)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 1)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
-    except BaseException:
-        sock.close()
-        raise
     return sock, (_GROUP_6, MDNS_PORT, 0, index)
 
 
 def _bound(family: int, address: tuple[str, int]) -> socket.socket:
     """Bind beside the other programs that use this port, as all of them do (RFC 6762 §15.1)."""
     sock = socket.socket(family, socket.SOCK_DGRAM)
-    try:
+    with _closed_on_failure(sock):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "SO_REUSEPORT"):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(address)
-    except BaseException:
-        sock.close()
-        raise
     return sock
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from presence_core.engine.ordered import Ordered
+from presence_core.gossip.topology import other_end
 from presence_core.model import Connection, transport_name
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Connections:
         kind = transport_name(edge[2])
         said_by = None
         if state.silent is not None:
-            said_by = self._text(edge[1] if state.silent == edge[0] else edge[0])
+            said_by = self._text(other_end(edge, state.silent))
         measure = self._measures.get(edge)
         return Connection(
             id=f"{peer1}<->{peer2}:{kind}",

@@ -145,7 +145,7 @@ class BodyStore:
     def announce(self, body: Body, link: int) -> None:
         """Say that a body is needed, and that the neighbour on this link knows of it."""
         sha256 = body.sha256
-        if sha256 in self._stored or (link in self._lies and body in self._lies[link]):
+        if sha256 in self._stored or body in self._lies.get(link, ()):
             return
         claim = _Claim(link, body.size)
         fetch = self._waiting.get(sha256) or self._running.get(sha256)

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from presence_core.gossip.topology import other_end
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -103,7 +105,7 @@ class Contradictions:
             doubt.looked_at = now
             state = self._topology.edge(edge)
             if state is not None and state.silent is not None:
-                key = edge[1] if state.silent == edge[0] else edge[0]
+                key = other_end(edge, state.silent)
                 entry = self._table.get(key)
                 if not sure or entry is None or entry.received_at > doubt.began:
                     doubt.restart(now)

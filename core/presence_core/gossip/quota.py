@@ -56,15 +56,13 @@ class Rates(Generic[K]):
 
     def take(self, key: K, now: float) -> bool:
         """Take one token, if there is one."""
-        buckets = self._buckets
-        bucket = buckets.get(key)
+        bucket = self._buckets.get(key)
         tokens = self._burst if bucket is None else self._left(bucket, now)
         if tokens < _ONE:
             return False
-        if len(buckets) >= self._prune_at:
+        if len(self._buckets) >= self._prune_at:
             self._prune(now)
-            buckets = self._buckets
-        buckets[key] = (tokens - 1.0, now)
+        self._buckets[key] = (tokens - 1.0, now)
         return True
 
     def ready_at(self, key: K, now: float) -> float:

@@ -101,6 +101,11 @@ class _Ends:
         return self.since is not None and self.silent is None
 
 
+def other_end(edge: EdgeKey, key: bytes) -> bytes:
+    """Return the end of an edge that is not this one."""
+    return edge[1] if key == edge[0] else edge[0]
+
+
 class Topology:
     """The edges of a mesh, and the ways over those that are confirmed, seen from ``own``.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from presence_core.codec import cbor
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ class CoseError(ValueError):
     """Bytes that are not a COSE_Sign1 of the form used here."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Sign1:
     """A parsed, not yet verified signed message."""
 

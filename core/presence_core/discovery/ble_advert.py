@@ -7,10 +7,10 @@ in the UUID itself. Tags change every quarter of an hour, so that strangers cann
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.identity.mesh import NEARBY_TAG_BYTES, PEER_TAG_BYTES
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -28,7 +28,7 @@ _FLAGS = bytes((0x02, 0x01, 0x06))
 _COMPLETE_LIST_OF_128_BIT_UUIDS = 0x07
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Advert:
     """What an advert of this protocol says. ``version`` may be a later one."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from presence_core.value_object import value_object
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class DialHint:
     """A hint of whom to dial. It may waste a dial, nothing more: the handshake proves who answers.
 

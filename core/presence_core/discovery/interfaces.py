@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ifaddr
+
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Interface:
     """A network interface with an address that discovery can use. ``index`` None: not known."""
 
@@ -22,7 +23,7 @@ class Interface:
     ipv6: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class LocalAddresses:
     """The addresses to announce, and the interfaces to speak on.
 

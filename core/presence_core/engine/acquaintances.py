@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from presence_core.engine.claims import Claims
 from presence_core.identity.keys import short_id
 from presence_core.identity.trust import DECIDED, MAX_ACQUAINTANCES, Acquaintance, TrustBook
 from presence_core.model import Identity, IdentityStatus, Trust
+from presence_core.value_object import value_object
 
 SEEN_SECONDS = 86_400.0
 """A key that was first met so long ago is ``seen``, also within one run."""
@@ -36,7 +37,7 @@ class Standing(NamedTuple):
     warning: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Notes:
     """What is to be written: acquaintances as the engine knows them."""
 

@@ -5,13 +5,13 @@ Kept up change by change: one changed edge in ten thousand peers makes one new c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from presence_core.engine.ordered import Ordered
 from presence_core.gossip.topology import other_end
 from presence_core.model import Connection, transport_name
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from presence_core.gossip.topology import EdgeKey, EdgeState, Topology
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class LinkMeasure:
     """What was measured on one of our own links."""
 

@@ -13,7 +13,7 @@ Blocking: whoever has an event loop calls it from a thread. ``issuers/NAME.issue
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from presence_core.codec.text import safe_text
@@ -29,6 +29,7 @@ from presence_core.identity.issuer import (
 )
 from presence_core.identity.keyfile import HomeError, atomic_write
 from presence_core.identity.token import TokenError, read_token, token_text
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,7 +95,7 @@ def renewal_failure(home: Path) -> str | None:
     return safe_text(said.strip(), limit=_MOST_OF_WHY) or None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class IssuerFile:
     """A signed object in a file, and how it got there."""
 
@@ -111,7 +112,7 @@ class IssuerFile:
         return isinstance(self.signed, KeySet) and self.root is None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Folder:
     """What is in the folder of issuers: what can be read, and what is wrong with the others."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.model import IdentityStatus
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ _RENEWAL = (
 _ANEW = "get a new one: presence-tui identity login"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Concern:
     """What is wrong, and what to do."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -23,6 +22,7 @@ from presence_core.handshake.session import BLUETOOTH as BLUETOOTH_TIMES
 from presence_core.handshake.session import LAN, Session
 from presence_core.model import Allow
 from presence_core.transports.ble.stream import BLUETOOTH
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ CLOSE_SECONDS = 0.5
 """How long the end of an engine waits for its last words to be sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Clock:
     """The two clocks of an engine: monotonic seconds, and wall time in milliseconds."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from presence_core.discovery.ble_advert import quarters_around
 from presence_core.engine.targets import Target
 from presence_core.gossip.neighbours import Slots
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     import random
@@ -93,7 +94,7 @@ class Sighting:
     """How many seconds of WRONG_WAY_SECONDS are waited for this one."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Situation:
     """What decides whether somebody is dialled now."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from presence_core.handshake.events import ByeCode
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Send:
     """Ask the engine to send a message on a link."""
 
@@ -18,7 +19,7 @@ class Send:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Hangup:
     """Ask the engine to say goodbye on a link and close it."""
 

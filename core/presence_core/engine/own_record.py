@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.gossip.contradictions import INSIST_SECONDS
 from presence_core.gossip.pacing import PublishPacer
 from presence_core.gossip.record import Body, Edge, Record, sign_record, truncate_name
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     import random
@@ -24,7 +24,7 @@ MAX_EPOCH = (1 << 64) - 1
 REFRESH_SECONDS = (1_200.0, 1_500.0)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class NodeProfile:
     """What the local peer says of itself in every record."""
 

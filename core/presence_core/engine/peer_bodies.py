@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.gossip.record import Body
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +24,7 @@ MAX_SHOWN = 64 * 1024 * 1024
 """Bytes of one kind that are kept of all peers together; beyond it, what comes is not taken."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value_object(eq=False)
 class PeerBody:
     """A body of a peer: the newest that arrived, kept while a newer one is on its way."""
 

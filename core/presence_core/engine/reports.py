@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.codec.text import safe_text
@@ -10,6 +9,7 @@ from presence_core.gossip.quota import FORGET_SECONDS, MAX_OFFENDERS
 from presence_core.handshake.events import ByeCode, Closed, CloseReason
 from presence_core.identity.keys import peer_key_text
 from presence_core.model import ConditionState
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ _IF_BLAMED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class _Refused:
     """Why there is no link with a peer. ``at``: when it was said, of what fades away."""
 

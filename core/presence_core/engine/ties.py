@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.gossip.neighbours import LinkClaim
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from presence_core.handshake.events import ByeCode
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Refusal:
     """Why a link is not let in."""
 
@@ -19,7 +20,7 @@ class Refusal:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Admission:
     """A link is let in; these others are to be closed for it."""
 

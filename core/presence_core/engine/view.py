@@ -6,10 +6,10 @@ not known to be good here counts as bad.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.model import View, ViewState
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ CONFIRM_SECONDS = 180.0
 """How long the table may go without a neighbour that has nothing more; one is asked every 60 s."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Sight:
     """What the view depends on, at one moment."""
 

@@ -36,6 +36,7 @@ from presence_core.gossip.spread import Spread
 from presence_core.gossip.sync import Sync, haves
 from presence_core.gossip.table import MAX_PEERS, Accepted, Entry, Table
 from presence_core.handshake.events import MessageType
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     import random
@@ -60,7 +61,7 @@ MAX_ANSWERED = 128
 _TAKEN = (Accepted.NEW, Accepted.NEWER, Accepted.EQUIVOCATION)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Message:
     """A message to a neighbour."""
 
@@ -69,7 +70,7 @@ class Message:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class TooMuch:
     """A neighbour has sent so much that does not hold that its link is to be closed."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Self
 
 from presence_core.codec import cbor
 from presence_core.codec.cbor import CborError
 from presence_core.gossip.record import MAX_RECORD, Body
+from presence_core.value_object import value_object
 
 MAX_MESSAGE = 65_000
 MAX_INLINE_BODIES = 16 * 1024
@@ -42,7 +42,7 @@ class MessageError(ValueError):
     """A message body that breaks the protocol."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Hello:
     """The first message on a link: who I am, and how full my table is.
 
@@ -97,7 +97,7 @@ class Hello:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Records:
     """Records, each with its age in seconds."""
 
@@ -123,7 +123,7 @@ def _pair(item: Any) -> tuple[int, bytes]:
     return _uint(item[0], "age"), _bytes(item[1], None, MAX_RECORD, "record")
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Summary:
     """Digests of a table: of all of it at depth 0, of its buckets at depth 1.
 
@@ -161,7 +161,7 @@ class Summary:
         return cls(depth, tuple(digests.items()))
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Have:
     """Versions that the sender has: prefix of the peer's key, mark of the record."""
 
@@ -183,7 +183,7 @@ class Have:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Want:
     """Asks for the records of some peers, by the prefixes of their keys."""
 
@@ -200,7 +200,7 @@ class Want:
         return cls(tuple(data[at : at + PREFIX_BYTES] for at in range(0, len(data), PREFIX_BYTES)))
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Peers:
     """Where other peers may be dialled: keys, each with addresses ``HOST:PORT``. Only hints."""
 
@@ -224,7 +224,7 @@ class Peers:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class BodyWant:
     """Asks for a body from an offset on."""
 
@@ -242,7 +242,7 @@ class BodyWant:
         return cls(_bytes(fields[0], 32, 32, "hash"), _size(fields[1], "offset"))
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class BodyChunk:
     """A part of a body."""
 

@@ -6,8 +6,9 @@ it dies, and in which everybody is a few hops away, however large it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 DIAL, ACCEPT = 3, 8
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Slots:
     """How many links an engine holds. ``spare`` are for peers that no other way leads to."""
 
@@ -34,7 +35,7 @@ CROSSING_SECONDS = 5.0
 """Two sessions made within this time of each other count as dialled at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class LinkClaim:
     """What matters of one of two sessions with the same peer over the same transport."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from presence_core.codec import cbor, cose
@@ -19,6 +18,7 @@ from presence_core.identity.keys import (
     verify,
 )
 from presence_core.identity.mesh import PROTO, MeshKey
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ class Edge(NamedTuple):
     since: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Body:
     """Something too large for the record, named by its hash."""
 
@@ -61,7 +61,7 @@ class Body:
     size: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value_object(eq=False)
 class Record:
     """A verified record. ``raw`` is what was signed and is passed on, byte for byte."""
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from presence_core.gossip.messages import DIGEST_BYTES, MARK_BYTES, PREFIX_BYTES
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -72,7 +73,7 @@ class Entry:
         self.age_at_receipt = min(self.age_at_receipt, then)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class _Floor:
     """What is left of a peer that was dropped: up to which version its records are replays.
 

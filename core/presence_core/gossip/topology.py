@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
+from presence_core.value_object import value_object
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -52,7 +54,7 @@ class EdgeState(NamedTuple):
         return self.silent is None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Settled:
     """What was changed: edges, peers whose way or edges are others now, and those whose way is.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
+
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from presence_core.identity.mesh import MeshKey
@@ -60,7 +61,7 @@ class CloseReason(StrEnum):
     """The other end broke the protocol, a message was not authentic, or it is this device."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Authenticated:
     """The other end is a member of the mesh and has proven its peer key."""
 
@@ -69,7 +70,7 @@ class Authenticated:
     handshake_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class MessageReceived:
     """A message, of a type that may be unknown to this version."""
 
@@ -77,14 +78,14 @@ class MessageReceived:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class RttMeasured:
     """A ping was answered after this time."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Closed:
     """The session has ended. ``code`` is that of the goodbye, if there was one."""
 

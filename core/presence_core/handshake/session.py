@@ -7,7 +7,6 @@ the session, and a stranger's first message is never answered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from presence_core.handshake.events import (
 from presence_core.handshake.noise import NoiseHandshake
 from presence_core.identity.keys import KEY_BYTES, Identity, KeyFormatError, check_peer_key, verify
 from presence_core.identity.mesh import PROTO, MeshKey
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,7 +63,7 @@ class _EndError(Exception):
         self.closed = Closed(reason, detail, code)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class SessionTimes:
     """Patience, in seconds. ``ping_idle`` and ``dead`` count from the last authentic message.
 

@@ -9,7 +9,6 @@ the newer one, is decided in :mod:`presence_core.identity.verify`.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -23,6 +22,7 @@ from presence_core.codec.cose import CoseError
 from presence_core.codec.text import safe_text
 from presence_core.identity.keys import KeyFormatError, SigningKey, check_peer_key
 from presence_core.identity.mesh import PROTO
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,7 +75,7 @@ def _loaded(public: bytes) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(public)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class PublicKey:
     """A public key of an issuer. Raises IssuerObjectError if it cannot be one."""
 
@@ -122,7 +122,7 @@ class IssuerKey(SigningKey):
         return f"<IssuerKey {self.kid.hex()}>"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class KeySet:
     """The keys of an issuer. ``number`` orders its key sets, never a clock.
 
@@ -142,7 +142,7 @@ class KeySet:
         return next((key for key in self.keys if key.kid == kid), None)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class RevocationList:
     """What an issuer takes back: tokens by their id, and all tokens of a peer by its key.
 

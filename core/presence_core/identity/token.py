@@ -8,7 +8,6 @@ that is :mod:`presence_core.identity.verify`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -35,6 +34,7 @@ from presence_core.identity.issuer import (
 from presence_core.identity.keys import KeyFormatError, check_peer_key
 from presence_core.identity.mesh import PROTO
 from presence_core.model import EMPTY, IdentityStatus, JsonObject
+from presence_core.value_object import value_object
 
 MAX_TOKEN = 16 * 1_024
 """Bytes of a token."""
@@ -65,7 +65,7 @@ class TokenError(ValueError):
         super().__init__(reason)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value_object(eq=False)
 class Token:
     """What a token claims. Times in Unix seconds; ``metadata`` as the issuer vouches for it.
 

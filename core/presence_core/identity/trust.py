@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from presence_core.identity.keys import KeyFormatError, parse_peer_key, peer_key_text
 from presence_core.model import Trust
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ _WEIGHT = {Trust.SEEN: 0, Trust.VERIFIED: 1, Trust.BLOCKED: 2}
 _WORD = re.compile(r'\s*([a-z][a-z-]*=(?:"(?:[^"\\]|\\.)*"|[^\s"]+)|[^\s"]+)(?=\s|$)')
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Acquaintance:
     """A peer key that was met, or that a person has decided about.
 

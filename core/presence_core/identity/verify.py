@@ -26,6 +26,7 @@ from presence_core.identity.issuer import (
 from presence_core.identity.keys import short_id
 from presence_core.identity.token import LEEWAY, MAX_TOKEN, Token, TokenError, parse_token
 from presence_core.model import Identity, IdentityStatus
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ MAX_REMEMBERED = 20_000
 _FOREVER = math.inf
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value_object(eq=False)
 class Verdict:
     """What became of a token.
 

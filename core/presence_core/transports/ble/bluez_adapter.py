@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from presence_core.transports.ble.bluez_bus import ADAPTER
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _GATT, _ADVERTS = "org.bluez.GattManager1", "org.bluez.LEAdvertisingManager1"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class BluezAdapter:
     """One adapter. ``alias`` is what somebody called it."""
 

@@ -8,8 +8,9 @@ ATT bearer), so each has a number.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntFlag
+
+from presence_core.value_object import value_object
 
 HEADER_BYTES = 7
 DEFAULT_FRAGMENT = 244
@@ -41,7 +42,7 @@ class FragmentError(ValueError):
     """A GATT value that is no fragment."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Fragment:
     """One GATT value. ``seq`` counts fragments with data; ``ack`` is the next one awaited."""
 

@@ -6,7 +6,8 @@ The layout is frozen: operating systems keep what they once saw of it. What may 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+from presence_core.value_object import value_object
 
 SERVICE = "70726573-656e-6365-6d65-736800000001"
 """Not advertised: the advert has a UUID of its own (protocol §7)."""
@@ -26,7 +27,7 @@ class IdentError(ValueError):
     """The other end does not offer what this version speaks."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Ident:
     """What a peripheral says of itself to whoever connects. ``mtu`` None: it cannot tell."""
 

@@ -7,9 +7,10 @@ made of when they are opened.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
+
+from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ class RadioError(Exception):
         self.trouble = trouble
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Heard:
     """An advertisement that was heard, ``rssi`` in dBm; without ``uuids`` only how strongly.
 

@@ -170,7 +170,7 @@ def test_whatever_neighbours_send_what_is_remembered_is_bounded(
                 node.link_down(item.link, now)
                 for who in [who for who, link in links.items() if link == item.link]:
                     del links[who]
-        node.adverts.clear()
+        node.epochs_learned.clear()
         node.rerouted.clear()
 
     for who, messages, pause, leaves in steps:

@@ -49,11 +49,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GRAPH_SECONDS = 0.05
-"""Graphs are built at most this often, however much happens."""
-
-FILLING_SECONDS = 0.1
-"""The same while the view fills: there is much else to do then."""
+GRAPH_SECONDS, FILLING_SECONDS, GRAPH_SHARE = 0.05, 0.1, 5
+"""Graphs are built at most this often, however much happens; the same while the view fills, as
+there is much else to do then; and at most one part in so many of the time goes into them."""
 
 DIAL_SECONDS = 0.01
 """How soon targets are looked through after something happened; often much happens at once."""
@@ -127,7 +125,7 @@ class Engine:
         self._dial_timer: asyncio.TimerHandle | None = None
         self._give_back_timer: asyncio.TimerHandle | None = None
         self._pump_handle: asyncio.Handle | None = None
-        self._built_at = float("-inf")
+        self._build_from = float("-inf")
 
     # -- life
 
@@ -357,12 +355,9 @@ class Engine:
 
     def _changed(self) -> None:
         """Publish a graph soon: at once after a quiet time, else within the building interval."""
-        if not self._running or self._build_timer is not None:
-            return
-        filling = self._view.view.state is ViewState.FILLING
-        pause = FILLING_SECONDS if filling else GRAPH_SECONDS
-        at = max(self._clock.now(), self._built_at + pause)
-        self._build_timer = self._loop.call_at(at, self._build)
+        if self._running and self._build_timer is None:
+            at = max(self._clock.now(), self._build_from)
+            self._build_timer = self._loop.call_at(at, self._build)
 
     def newest_graph(self) -> PresenceGraph:
         """Return the graph of now, also when the next one would be published a moment later."""
@@ -376,8 +371,10 @@ class Engine:
     def _build(self) -> None:
         self._build_timer = None
         if self._running:
-            self._built_at = self._clock.now()
+            began = self._clock.now()
             self.watch.publish(self._make_graph())
+            pause = FILLING_SECONDS if self._filling() else GRAPH_SECONDS
+            self._build_from = began + max(pause, GRAPH_SHARE * (self._clock.now() - began))
 
     def _make_graph(self) -> PresenceGraph:
         now = self._clock.now()
@@ -423,7 +420,10 @@ class Engine:
 
     def _house_pause(self) -> float:
         """Look more often while the view fills: people and scripts wait for it to be current."""
-        return 0.1 if self._view.view.state is ViewState.FILLING else HOUSEKEEPING_SECONDS
+        return 0.1 if self._filling() else HOUSEKEEPING_SECONDS
+
+    def _filling(self) -> bool:
+        return self._view.view.state is ViewState.FILLING
 
     def _look_around(self) -> None:
         now = self._clock.now()

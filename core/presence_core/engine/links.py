@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from presence_core.engine import admission
 from presence_core.engine.addresses import addresses_of
 from presence_core.engine.admission import Applicant, ConnectionRequestHandler
+from presence_core.engine.checks import Checks
 from presence_core.engine.connections import LinkMeasure
 from presence_core.engine.gate import HandshakeGate, is_loopback
 from presence_core.engine.link import Link
@@ -88,6 +89,7 @@ class Links:
         self._happened = happened
         self._missed = missed
         self._signal = signal
+        self._checks = Checks(node, clock=clock.now, happened=happened)
         self._static = X25519PrivateKey.generate()
         self._gate = HandshakeGate()
         self._at_gate: set[int] = set()
@@ -176,8 +178,7 @@ class Links:
     def link_message(self, link: Link, kind: int, body: bytes) -> None:
         """Pass on a message of a neighbour, or take a step of its admission."""
         if link.id in self.admitted:
-            self._node.message(link.id, kind, body, self._clock.now())
-            self._happened()
+            self._checks.message(link, kind, body)
             return
         applicant = self._applicants.get(link.id)
         if applicant is None:
@@ -202,6 +203,7 @@ class Links:
         now = self._clock.now()
         log.debug("link %d (%s) closed: %s %s", link.id, link.stream.remote, closed.reason, closed)
         key = link.session.peer_key
+        self._checks.finish(link)
         self._half_open.pop(link.id, None)
         applicant = self._applicants.pop(link.id, None)
         if applicant is not None:

@@ -20,7 +20,7 @@ from presence_core.engine.output import Hangup, Output, Send
 from presence_core.engine.own_record import NodeProfile, OwnRecord
 from presence_core.gossip import messages
 from presence_core.gossip.contradictions import Contradictions
-from presence_core.gossip.exchange import Exchange, TooMuch
+from presence_core.gossip.exchange import Checked, Exchange, TooMuch
 from presence_core.gossip.issuer_objects import IssuerGossip
 from presence_core.gossip.messages import MessageError
 from presence_core.gossip.quota import Offence
@@ -32,7 +32,7 @@ from presence_core.identity.verify import Issuers, Taken
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from presence_core.identity.keys import Identity
     from presence_core.identity.mesh import MeshKey
@@ -135,8 +135,8 @@ class Node:
         """The same of edges."""
         self.rerouted: set[bytes] = set()
         """Peers to which there is another way, or none any more, since a reader took this."""
-        self.adverts: dict[str, bytes] = {}
-        """Under which names peers announce themselves, learned since a reader took this."""
+        self.epochs_learned: dict[bytes, int] = {}
+        """The epochs of peers, on which their adverts depend, since a reader took this."""
         self._epochs: dict[bytes, int] = {}
         self._wall_ms = wall_ms
         self._addresses = addresses
@@ -241,6 +241,13 @@ class Node:
         except MessageError as error:
             if not self.exchange.offence(link, Offence.MALFORMED, str(error), now):
                 self._hang_up(link, ByeCode.PROTOCOL, str(error))
+
+    def take_records(
+        self, link: int, records: messages.Records, checked: Mapping[bytes, Checked], now: float
+    ) -> None:
+        """Handle a message of records of which some have been checked by who calls."""
+        if link in self.links and not self.exchange.over(link):
+            self.exchange.take(link, records, now, checked)
 
     def set_metadata(self, data: bytes | None, now: float) -> None:
         """Publish other metadata, in its CBOR form; None publishes that there is none."""
@@ -379,7 +386,7 @@ class Node:
             self._own.contradict(now)
         if self._epochs.get(record.key) != record.epoch:
             self._epochs[record.key] = record.epoch
-            self.adverts[self.mesh.instance_name(record.key, record.epoch)] = record.key
+            self.epochs_learned[record.key] = record.epoch
         self.identities.look(record.key)
         self.record_held(record, link, now)
 
@@ -398,6 +405,7 @@ class Node:
         self.sightings.pop(key, None)
         self.compatible.pop(key, None)
         self._epochs.pop(key, None)
+        self.epochs_learned.pop(key, None)
         self.topology.claim(key, ())
         self.changed.add(key)
 

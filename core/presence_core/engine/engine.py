@@ -19,6 +19,7 @@ from presence_core.engine.ble import Bluetooth
 from presence_core.engine.conditions import Conditions
 from presence_core.engine.credentials import Credentials
 from presence_core.engine.graph import GraphBuilder
+from presence_core.engine.graph_pace import GraphPace
 from presence_core.engine.home import mesh_of
 from presence_core.engine.home_watch import HomeWatch
 from presence_core.engine.host import device_name, os_name
@@ -48,10 +49,6 @@ if TYPE_CHECKING:
     from presence_core.transports.stream import Stream
 
 log = logging.getLogger(__name__)
-
-GRAPH_SECONDS, FILLING_SECONDS, GRAPH_SHARE = 0.05, 0.1, 5
-"""Graphs are built at most this often, however much happens; the same while the view fills, as
-there is much else to do then; and at most one part in so many of the time goes into them."""
 
 DIAL_SECONDS = 0.01
 """How soon targets are looked through after something happened; often much happens at once."""
@@ -125,7 +122,7 @@ class Engine:
         self._dial_timer: asyncio.TimerHandle | None = None
         self._give_back_timer: asyncio.TimerHandle | None = None
         self._pump_handle: asyncio.Handle | None = None
-        self._build_from = float("-inf")
+        self._pace = GraphPace()
 
     # -- life
 
@@ -356,7 +353,7 @@ class Engine:
     def _changed(self) -> None:
         """Publish a graph soon: at once after a quiet time, else within the building interval."""
         if self._running and self._build_timer is None:
-            at = max(self._clock.now(), self._build_from)
+            at = max(self._clock.now(), self._pace.next_at)
             self._build_timer = self._loop.call_at(at, self._build)
 
     def newest_graph(self) -> PresenceGraph:
@@ -373,8 +370,7 @@ class Engine:
         if self._running:
             began = self._clock.now()
             self.watch.publish(self._make_graph())
-            pause = FILLING_SECONDS if self._filling() else GRAPH_SECONDS
-            self._build_from = began + max(pause, GRAPH_SHARE * (self._clock.now() - began))
+            self._pace.made(began, self._clock.now(), filling=self._filling())
 
     def _make_graph(self) -> PresenceGraph:
         now = self._clock.now()

@@ -110,7 +110,7 @@ class Node:
         self._bodies = NodeBodies(
             self._newest,
             metadata_changed=self._note,
-            token_changed=self._look_at_token,
+            token_changed=lambda key: self.identities.look(key),  # noqa: PLW0108  they come below
             slow=self._is_slow,
             now=now,
         )
@@ -137,7 +137,8 @@ class Node:
         """Peers to which there is another way, or none any more, since a reader took this."""
         self.epochs_learned: dict[bytes, int] = {}
         """The epochs of peers, on which their adverts depend, since a reader took this."""
-        self._epochs: dict[bytes, int] = {}
+        self._newcomers: set[bytes] = set()
+        """Peers of which it is yet to be worked out whether they can be reached."""
         self._wall_ms = wall_ms
         self._addresses = addresses
         self._own = OwnRecord(
@@ -295,6 +296,8 @@ class Node:
         for key in self.table.take_evicted():
             self._drop(key)
         settled = self.topology.settle()
+        self.changed |= self._newcomers
+        self._newcomers.clear()
         if not settled.edges:
             return
         self._contradictions.follow(settled, now)
@@ -381,12 +384,11 @@ class Node:
     def record_taken(self, record: Record, link: int, now: float) -> None:
         """Follow up a record that is news."""
         self._see(record.key)
-        self.changed.add(record.key)
+        known = self.topology.reachable(record.key)
+        (self.changed if known else self._newcomers).add(record.key)
         if self.topology.claim(record.key, record.edges):
             self._own.contradict(now)
-        if self._epochs.get(record.key) != record.epoch:
-            self._epochs[record.key] = record.epoch
-            self.epochs_learned[record.key] = record.epoch
+        self.epochs_learned[record.key] = record.epoch
         self.identities.look(record.key)
         self.record_held(record, link, now)
 
@@ -404,8 +406,8 @@ class Node:
         self.identities.look(key)
         self.sightings.pop(key, None)
         self.compatible.pop(key, None)
-        self._epochs.pop(key, None)
         self.epochs_learned.pop(key, None)
+        self._newcomers.discard(key)
         self.topology.claim(key, ())
         self.changed.add(key)
 
@@ -431,9 +433,6 @@ class Node:
 
     def _on_body_chunk(self, link: int, body: bytes, _now: float) -> None:
         self._bodies.came(link, body)
-
-    def _look_at_token(self, key: bytes) -> None:
-        self.identities.look(key)
 
     def _on_issuer_object(self, link: int, body: bytes, now: float) -> None:
         if not self._issuer_gossip.allows(link, now):

@@ -15,8 +15,8 @@ from presence_core.engine.checks import Checks
 from presence_core.engine.connections import LinkMeasure
 from presence_core.engine.gate import HandshakeGate, is_loopback
 from presence_core.engine.link import Link
-from presence_core.engine.output import Output, Send
 from presence_core.engine.ties import Refusal
+from presence_core.gossip.exchange import Message
 from presence_core.gossip.messages import Hello, MessageError, Peers
 from presence_core.handshake.events import ByeCode, Closed, CloseReason, MessageType
 from presence_core.handshake.session import BLUETOOTH as BLUETOOTH_TIMES
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from presence_core.engine.node import Node
+    from presence_core.engine.output import Output
     from presence_core.engine.peering import Peering
     from presence_core.engine.reports import Reports
     from presence_core.engine.targets import Target
@@ -344,7 +345,7 @@ class Links:
             link = self.admitted.get(item.link)
             if link is None:
                 continue
-            if isinstance(item, Send):
+            if isinstance(item, Message):
                 link.send(item.type, item.body)
                 touched[link.id] = link
             else:

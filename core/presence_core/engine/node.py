@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from presence_core.engine.bodies import NodeBodies
 from presence_core.engine.identities import Identities
-from presence_core.engine.output import Hangup, Output, Send
+from presence_core.engine.output import Hangup, Output
 from presence_core.engine.own_record import NodeProfile, OwnRecord
 from presence_core.gossip import messages
 from presence_core.gossip.contradictions import Contradictions
-from presence_core.gossip.exchange import Checked, Exchange, TooMuch
+from presence_core.gossip.exchange import Checked, Exchange, Message, TooMuch
 from presence_core.gossip.issuer_objects import IssuerGossip
 from presence_core.gossip.messages import MessageError
 from presence_core.gossip.quota import Offence
@@ -316,10 +316,10 @@ class Node:
             if isinstance(item, TooMuch):
                 self._hang_up(item.link, ByeCode.LIMIT, item.why)
             else:
-                self._output.append(Send(item.link, item.type, item.body))
+                self._output.append(Message(item.link, item.type, item.body))
         for link, raw in self._issuer_gossip.due(now):
-            self._output.append(Send(link, MessageType.ISSUER_OBJECT, raw))
-        self._output += (Send(*message) for message in self._bodies.messages(now))
+            self._output.append(Message(link, MessageType.ISSUER_OBJECT, raw))
+        self._output += (Message(*message) for message in self._bodies.messages(now))
 
     def next_time(self) -> float:
         """When :meth:`tick` has something to do; infinity for never."""

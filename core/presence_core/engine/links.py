@@ -20,7 +20,7 @@ from presence_core.handshake.events import ByeCode, Closed, CloseReason, Message
 from presence_core.handshake.session import BLUETOOTH as BLUETOOTH_TIMES
 from presence_core.handshake.session import LAN, Session
 from presence_core.model import Allow
-from presence_core.transports.ble.stream import BLUETOOTH
+from presence_core.transports import BLUETOOTH
 from presence_core.value_object import value_object
 
 if TYPE_CHECKING:

@@ -148,6 +148,7 @@ UNUSED = {
     "argparse", "email", "gettext", "html", "http", "importlib.metadata", "importlib.resources",
     "multiprocessing", "optparse", "pickle", "platformdirs", "pydoc", "sqlite3", "statistics",
     "sysconfig", "tomllib", "unittest", "urllib.request", "uuid", "xml",
+    "cryptography.hazmat.backends.openssl.backend",
     "presence_core.changes", "presence_core.schema",
 }  # fmt: skip
 """What an engine has no use for as long as nobody asks for changes; each is memory in every one."""
@@ -199,3 +200,9 @@ def test_without_an_adapter_nothing_of_bluetooth_is_loaded(
     modules = loaded(command(*common))
     assert "cryptography" in modules  # the engine did run
     assert not modules & {*SCREEN, "bleak", "dbus_fast", "zeroconf"}
+    ours = {name for name in CORE if name.startswith("presence_core.transports.ble.")}
+    ours -= {"presence_core.transports.ble.system"}
+    ours |= {f"presence_core.{name}" for name in ("discovery.ble_advert", "engine.nearby")}
+    ours |= {f"presence_core.engine.{name}" for name in ("ble", "ble_troubles")}
+    assert ours <= {*CORE}
+    assert not modules & ours

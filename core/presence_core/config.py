@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from presence_core.discovery.static import parse_address, static_hints
 from presence_core.gossip.neighbours import ACCEPT
+from presence_core.value_object import public_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +33,7 @@ def default_home() -> Path:
     return platformdirs.user_data_path("presence-tui")
 
 
-@dataclass(frozen=True, slots=True)
+@public_value
 class PresenceConfig:
     """How an engine runs. The fields are those of the command line and of the config file.
 

@@ -11,10 +11,12 @@ signed; whoever shows them passes them through :func:`presence_core.codec.text.s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from presence_core.value_object import public_value
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -129,7 +131,7 @@ def transport_name(number: int) -> str:
     return _TRANSPORT_NAMES.get(number, f"Unknown-{number}")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@public_value(eq=False)
 class Connection:
     """A link between two peers, seen once however many ends list it.
 
@@ -152,7 +154,7 @@ class Connection:
     said_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@public_value(eq=False)
 class Identity:
     """The outcome of checking a peer's identity token, with the reason in words.
 
@@ -169,7 +171,7 @@ class Identity:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@public_value
 class Issuer:
     """An issuer of identity tokens that is trusted here.
 
@@ -183,7 +185,7 @@ class Issuer:
     revocation_number: int | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@public_value(eq=False)
 class PeerPresence:
     """Where a peer is, seen from here.
 
@@ -200,7 +202,7 @@ class PeerPresence:
     last_seen: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@public_value(eq=False)
 class Peer:
     """A device in the mesh, as it describes itself and as we found it.
 
@@ -226,7 +228,7 @@ class Peer:
     connections: tuple[Connection, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@public_value
 class View:
     """How good the view is, since when, and why if it is not ``current``."""
 
@@ -235,7 +237,7 @@ class View:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@public_value
 class Mesh:
     """Which mesh this is. ``open``: whoever knows the name can join."""
 
@@ -243,7 +245,7 @@ class Mesh:
     open: bool
 
 
-@dataclass(frozen=True, slots=True)
+@public_value
 class Counts:
     """Remote peers of a graph by kind, and its connections (our own links and others')."""
 
@@ -254,7 +256,7 @@ class Counts:
     connections: int
 
 
-@dataclass(frozen=True, slots=True)
+@public_value
 class Condition:
     """State of one part of the engine, with what to do when it is not fine."""
 
@@ -265,7 +267,7 @@ class Condition:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@public_value(eq=False)
 class PresenceGraph:
     """The mesh from this device's point of view, at one moment.
 
@@ -304,7 +306,7 @@ class PresenceGraph:
         return next((p for p in self.remote_peers if p.peer_key == peer_key), None)
 
 
-@dataclass(frozen=True, slots=True)
+@public_value
 class Change:
     """One thing that happened.
 
@@ -320,7 +322,7 @@ class Change:
     after: Any = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@public_value(eq=False)
 class GraphChange:
     """A graph, and what changed since the one before it."""
 
@@ -328,7 +330,7 @@ class GraphChange:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@public_value
 class ConnectionRequest:
     """An authenticated peer asks for a link (either end may have dialled)."""
 
@@ -339,12 +341,12 @@ class ConnectionRequest:
     identity: Identity = field(default_factory=Identity)
 
 
-@dataclass(frozen=True, slots=True)
+@public_value
 class Allow:
     """Answer to a connection request: let it in."""
 
 
-@dataclass(frozen=True, slots=True)
+@public_value
 class Deny:
     """Answer to a connection request: refuse it; the reason stays on this device's screen."""
 

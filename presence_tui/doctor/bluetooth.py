@@ -11,7 +11,8 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from presence_core.engine.ble_troubles import trouble_words, unproven_words
+from presence_core.engine.adapter import no_adapter_words, unproven_words
+from presence_core.engine.ble_troubles import trouble_words
 from presence_core.transports.ble.radio import RadioError, Trouble
 from presence_core.transports.ble.system import PROVEN, adapter_present
 from presence_tui.doctor.examination import in_thread
@@ -38,7 +39,7 @@ async def look(case: Case) -> Sequence[Finding]:
         said = f"switched on, but on {sys.platform} not proven on hardware yet, nor looked at here"
         return [unknown(NAME, said, "start presence-tui, and look at its conditions (5)")]
     if not await in_thread(adapter_present):
-        return [of_condition(NAME, *trouble_words(Trouble.NO_ADAPTER, asked=asked))]
+        return [of_condition(NAME, *no_adapter_words(asked=asked))]
     return [await look_at_bluez(asked=asked)]
 
 

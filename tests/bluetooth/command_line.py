@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sys
 
-from presence_core.engine import ble
+from presence_core.engine import adapter
 from presence_tui.cli import run
 from tests.bluetooth.bumble_radio import radio_at
 
 
 def main(air: str, node: str, number: str, *argv: str) -> int:
-    names = vars(ble)
+    names = vars(adapter)
     names["adapter_present"] = lambda: True
     names["system_radio"] = lambda: radio_at(air, node, int(number))
     return run(argv)

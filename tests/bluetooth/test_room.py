@@ -22,10 +22,10 @@ from presence_core.model import (
     ViewState,
 )
 from presence_core.presence import Presence
+from presence_core.transports import LAN
 from presence_core.transports.ble.channel import WINDOW
 from presence_core.transports.ble.fragments import DEFAULT_FRAGMENT, HEADER_BYTES
 from presence_core.transports.ble.stream import BleStream
-from presence_core.transports.tcp import LAN
 from tests.bluetooth.room import Room, peer, room_in, state, types
 from tests.support import PATIENCE, online, until
 

@@ -9,11 +9,12 @@ from uuid import UUID
 
 import pytest
 
+from presence_core.transports import BLUETOOTH
 from presence_core.transports.ble.dialler import dial
 from presence_core.transports.ble.fragments import DEFAULT_FRAGMENT
 from presence_core.transports.ble.listener import Listener
 from presence_core.transports.ble.radio import Heard, RadioError
-from presence_core.transports.ble.stream import BLUETOOTH, BleStream
+from presence_core.transports.ble.stream import BleStream
 from presence_core.transports.stream import Stream
 from tests.bluetooth.air import Air
 from tests.bluetooth.bumble_radio import BumbleRadio, radio_in

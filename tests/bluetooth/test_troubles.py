@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from presence_core.engine import ble
+from presence_core.engine import adapter, ble
 from presence_core.engine.ble_troubles import say_trouble
 from presence_core.engine.conditions import Conditions
 from presence_core.identity.mesh import MeshKey
 from presence_core.model import Condition, ConditionState, PresenceGraph
 from presence_core.presence import Presence
 from presence_core.transports.ble.radio import Trouble
+from tests.bluetooth.bumble_radio import radio_in
 from tests.bluetooth.room import Room, room_in
 from tests.support import config, online, until
 
@@ -111,7 +112,9 @@ async def test_what_cannot_be_done_at_once_is_done_in_turns(
 async def test_an_adapter_that_is_busy_for_a_moment_is_asked_again(room: Room) -> None:
     alice = await room.enter("alice", busy=1)
     await until(alice, partial(is_said, state=ConditionState.OK), "all is well")
-    assert not alice._running()._ble._slicing
+    bluetooth = alice._running()._adapter.bluetooth
+    assert bluetooth is not None
+    assert not bluetooth._slicing
     assert room.radios["alice"].central.busy_for == 0
 
 
@@ -124,10 +127,11 @@ async def test_after_sleep_everything_begins_anew(
     assert radio.peripheral is not None
     await radio.peripheral.silence()  # the system has not kept it
     await radio.central.stop_scan()
-    engine = alice._running()
-    clock = engine._ble._clock
+    bluetooth = alice._running()._adapter.bluetooth
+    assert bluetooth is not None
+    clock = bluetooth._clock
     wall_ms = clock.wall_ms
-    monkeypatch.setattr(engine._ble, "_clock", type(clock)(clock.now, lambda: wall_ms() + 60_000))
+    monkeypatch.setattr(bluetooth, "_clock", type(clock)(clock.now, lambda: wall_ms() + 60_000))
     bob = await room.enter("bob")
     await until(bob, lambda g: online(g) == {"alice"}, "alice online")
 
@@ -144,3 +148,19 @@ async def test_a_machine_without_an_adapter_says_so_calmly(
             condition = said(graph)
             assert condition is not None
             assert condition.hint
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells without asking the system")
+async def test_an_adapter_that_is_plugged_in_is_used(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapters = tmp_path / "adapters"
+    monkeypatch.setattr("presence_core.transports.ble.system._LINUX_ADAPTERS", adapters)
+    monkeypatch.setattr(adapter, "ADAPTER_SECONDS", 0.05)
+    monkeypatch.setattr(adapter, "system_radio", lambda: radio_in(room.air, "bob"))
+    alice = await room.enter("alice")
+    async with Presence(config(tmp_path / "bob", room.mesh, transports=("ble",))) as bob:
+        await until(bob, partial(says, words="no Bluetooth"), "none yet")
+        (adapters / "hci0").mkdir(parents=True)
+        await until(bob, lambda g: online(g) == {"alice"}, "alice online")
+        await until(alice, lambda g: online(g) == {"bob"}, "bob online")

@@ -13,14 +13,14 @@ from presence_core.engine.nearby import (
     FORGET_SECONDS,
     FRESH_SECONDS,
     MAX_SIGHTINGS,
-    NEARBY_SLOTS,
     WEAK_DBM,
     WRONG_WAY_SECONDS,
     Nearby,
-    Situation,
     TagIndex,
 )
 from presence_core.engine.targets import Target
+from presence_core.engine.ties import Situation
+from presence_core.gossip.neighbours import NEARBY_SLOTS
 from presence_core.identity.mesh import MeshKey
 
 MESH = MeshKey(b"n" * 32, "field")

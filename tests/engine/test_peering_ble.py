@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 
 from presence_core.engine.addresses import addresses_of
-from presence_core.engine.nearby import NEARBY_SLOTS, Nearby, TagIndex
+from presence_core.engine.nearby import Nearby, TagIndex
 from presence_core.engine.peering import Peering
 from presence_core.engine.targets import Targets
 from presence_core.engine.ties import Admission, Refusal
 from presence_core.gossip.messages import Hello
-from presence_core.gossip.neighbours import Slots
+from presence_core.gossip.neighbours import NEARBY_SLOTS, Slots
 from presence_core.gossip.record import Edge
 from presence_core.handshake.events import ByeCode
 from tests.engine.field import BLE, LAN, MESH
@@ -26,7 +26,8 @@ class TwoDoors(Door):
         super().__init__()
         self.nearby = Nearby(TagIndex(MESH), self.node.topology.reachable, self.rng)
         self.targets = Targets(random.Random(1), "m")
-        self.peering = Peering(self.node, self.targets, self.rng, slots, nearby=self.nearby)
+        self.peering = Peering(self.node, self.targets, self.rng, slots)
+        self.peering.dials.nearby = self.nearby
 
     def come(
         self, n: int, transport: int, *, dialled: str | None = None, edges: tuple[int, ...] = ()

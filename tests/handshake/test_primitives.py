@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import runpy
 
 import pytest
+from cryptography.hazmat.bindings._rust import openssl
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from presence_core.handshake import x25519
 from presence_core.handshake.cipher import CipherState, NoiseError, hkdf
 from presence_core.identity.keys import Identity, verify
 from presence_core.identity.mesh import MeshKey
@@ -74,6 +77,23 @@ def test_rfc_7748_diffie_hellman() -> None:
     )
     shared = "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"
     assert alice.exchange(bob).hex() == shared
+
+
+def test_keys_made_directly_are_those_of_the_library() -> None:
+    mine, theirs = x25519.generate(), X25519PrivateKey.generate()
+    assert isinstance(mine, X25519PrivateKey)
+    public = x25519.public_key(mine.public_key().public_bytes_raw())
+    assert isinstance(public, X25519PublicKey)
+    assert theirs.exchange(public) == mine.exchange(theirs.public_key())
+    with pytest.raises(ValueError, match="32 bytes"):
+        x25519.public_key(bytes(31))
+
+
+def test_without_the_direct_way_the_public_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(openssl, "x25519")
+    module = runpy.run_path(x25519.__file__)
+    assert module["generate"] == X25519PrivateKey.generate
+    assert module["public_key"] == X25519PublicKey.from_public_bytes
 
 
 def test_rfc_8439_aead_through_a_cipher_state() -> None:

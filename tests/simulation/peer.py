@@ -504,15 +504,13 @@ class Peer:
     def assess(self) -> View:
         """Judge the view."""
         heard = [end.into.silent_since() for end in self.admitted.values()]
-        sight = Sight(
+        sight = Sight.of(
+            self.node,
+            self.peering.dials,
             links=len(self.admitted),
             heard_at=max(heard, default=float("-inf")),
-            confirmed_at=self.node.exchange.sync.confirmed_at(),
-            busy=bool(self._half_open or self._applicants)
-            or self.node.exchange.sync.awaited()
-            or self.node.bodies.fetching()
-            or self.peering.dials.untried(),
-            known_peers=len(self.node.table) - 1,
+            joining=bool(self._half_open or self._applicants),
+            settled=self.view.settled,
         )
         self.view.assess(sight, self._clock.now)
         return self.view.view

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 from typing import TYPE_CHECKING
 
 from presence_core.discovery.ble_advert import (
@@ -16,13 +15,12 @@ from presence_core.discovery.ble_advert import (
     quarter_of,
     read_advert,
 )
-from presence_core.engine.ble_troubles import say_trouble, say_unproven
+from presence_core.engine.ble_troubles import say_trouble
 from presence_core.engine.nearby import FORGET_SECONDS, Nearby, TagIndex
+from presence_core.transports import BLUETOOTH
 from presence_core.transports.ble.dialler import dial
 from presence_core.transports.ble.listener import Listener
 from presence_core.transports.ble.radio import RadioError, Trouble
-from presence_core.transports.ble.stream import BLUETOOTH
-from presence_core.transports.ble.system import PROVEN, adapter_present, system_radio
 
 if TYPE_CHECKING:
     import random
@@ -43,8 +41,6 @@ log = logging.getLogger(__name__)
 
 STEP_SECONDS = 0.5
 """How often it is looked whether there is something to do."""
-ADAPTER_SECONDS = 5.0
-"""How often it is looked whether an adapter has been plugged in."""
 RETRY_SECONDS = 15.0
 """How long after something was refused it is tried again."""
 CONNECT_SECONDS = 12.0
@@ -64,20 +60,30 @@ MAX_FOREIGN = 256
 class Bluetooth:
     """Finds peers in range and opens streams to them; the counterpart of ``engine/lan.py``.
 
-    ``accepted`` gets streams that others opened, ``dialled`` those that we opened.
+    ``accepted`` gets streams that others opened, ``dialled`` those that we opened. ``asked``:
+    somebody wants Bluetooth by name, not only if there is some.
     """
 
     def __init__(
         self,
+        radio: Radio,
+        node: Node,
+        peering: Peering,
         conditions: Conditions,
         reports: Reports,
         *,
+        rng: random.Random,
         clock: Clock,
         accepted: StreamOpened,
         dialled: Callable[[Stream, Target], None],
         happened: Callable[[], None],
-        radio: Radio | None = None,
+        asked: bool,
     ) -> None:
+        self._radio = radio
+        self._node = node
+        self._peering = peering
+        self._index = TagIndex(node.mesh)
+        self._nearby = peering.dials.nearby = Nearby(self._index, node.topology.reachable, rng)
         self._conditions = conditions
         self._reports = reports
         self._now = clock.now
@@ -85,14 +91,8 @@ class Bluetooth:
         self._accepted = accepted
         self._dialled = dialled
         self._happened = happened
-        self._radio = radio
-        self._asked = False
-        self._node: Node
-        self._peering: Peering
-        self._nearby: Nearby
-        self._index: TagIndex
+        self._asked = asked
         self._listener: Listener | None = None
-        self._life: asyncio.Task[None] | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._streams: set[BleStream] = set()
         self._news = asyncio.Event()
@@ -116,66 +116,9 @@ class Bluetooth:
 
     # -- life
 
-    def book(self, node: Node, rng: random.Random) -> Nearby:
-        """Return where whom to dial is kept, for the policy of links."""
-        self._node = node
-        self._index = TagIndex(node.mesh)
-        self._nearby = Nearby(self._index, node.topology.reachable, rng)
-        return self._nearby
-
-    def start(self, peering: Peering, *, asked: bool) -> None:
-        """Begin, in a task of its own: nobody waits for an adapter.
-
-        ``asked``: somebody wants Bluetooth by name, not only if there is some.
-        """
-        self._peering = peering
-        self._asked = asked
-        if self._radio is None and sys.platform not in PROVEN and not asked:
-            say_unproven(self._conditions, sys.platform)
-            return
-        self._life = asyncio.get_running_loop().create_task(self._live(), name="presence-ble")
-
-    async def stop(self) -> None:
-        """Withdraw the advert, close what is open. Never raises, takes a few seconds at most."""
-        tasks = [task for task in (self._life, self._connecting) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        streams = self._all_streams()
-        for stream in streams:
-            stream.close()
-        if streams:
-            await asyncio.wait([stream.ended for stream in streams], timeout=STOP_SECONDS)
-        for stream in streams:
-            stream.ended.cancel()
-        await asyncio.gather(*(stream.ended for stream in streams), return_exceptions=True)
+    async def live(self) -> None:
+        """Do what there is to do, until cancelled."""
         radio = self._radio
-        if radio is not None and self._life is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS):
-                    await radio.central.stop_scan()
-                    if radio.peripheral is not None:
-                        await radio.peripheral.close()
-                    await radio.close()
-
-    def signal(self, link: Link) -> int | None:
-        """Return how strongly the other end of a Bluetooth link is heard, in dBm."""
-        key, now = link.session.peer_key, self._now()
-        if link.stream.transport != BLUETOOTH or key is None:
-            return None
-        rssi, at = self._signals.get(link.stream.host, (None, float("-inf")))
-        return rssi if now - at <= FORGET_SECONDS else self._nearby.rssi(key, now)
-
-    async def _live(self) -> None:
-        if self._radio is None:
-            while not await asyncio.to_thread(adapter_present):
-                say_trouble(self._conditions, Trouble.NO_ADAPTER, asked=self._asked)
-                await asyncio.sleep(ADAPTER_SECONDS)
-            self._radio = system_radio()
-        radio = self._radio
-        if radio is None:
-            say_trouble(self._conditions, Trouble.NO_LIBRARY, f"on {sys.platform}")
-            return
         while not await self._open(radio):  # noqa: ASYNC110  nothing tells when it may work
             await asyncio.sleep(RETRY_SECONDS)
         self._drift = self._wall() - self._now()
@@ -194,6 +137,37 @@ class Bluetooth:
                 async with asyncio.timeout(STEP_SECONDS):
                     await self._news.wait()
 
+    async def stop(self) -> None:
+        """Withdraw the advert, close what is open, when :meth:`live` is cancelled.
+
+        Never raises, takes a few seconds at most.
+        """
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, return_exceptions=True)
+        streams = self._all_streams()
+        for stream in streams:
+            stream.close()
+        if streams:
+            await asyncio.wait([stream.ended for stream in streams], timeout=STOP_SECONDS)
+        for stream in streams:
+            stream.ended.cancel()
+        await asyncio.gather(*(stream.ended for stream in streams), return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._radio.central.stop_scan()
+                if self._radio.peripheral is not None:
+                    await self._radio.peripheral.close()
+                await self._radio.close()
+
+    def signal(self, link: Link) -> int | None:
+        """Return how strongly the other end of a Bluetooth link is heard, in dBm."""
+        key, now = link.session.peer_key, self._now()
+        if link.stream.transport != BLUETOOTH or key is None:
+            return None
+        rssi, at = self._signals.get(link.stream.host, (None, float("-inf")))
+        return rssi if now - at <= FORGET_SECONDS else self._nearby.rssi(key, now)
+
     async def _open(self, radio: Radio) -> bool:
         try:
             await radio.open(self._changed)
@@ -207,7 +181,7 @@ class Bluetooth:
 
     def _changed(self) -> None:
         """Learn of something about the adapter; what was registered may be lost with it."""
-        if self._radio is not None and self._radio.trouble is not None:
+        if self._radio.trouble is not None:
             self._forget_what_runs()
             for stream in self._all_streams():
                 stream.lost("Bluetooth does not work any more")

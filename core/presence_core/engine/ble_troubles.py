@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from presence_core.engine.adapter import no_adapter_words
 from presence_core.model import ConditionState
 from presence_core.transports.ble.radio import Trouble
 
 if TYPE_CHECKING:
     from presence_core.engine.conditions import Conditions
 
-_OFF, _WARNING, _FAILED = ConditionState.OFF, ConditionState.WARNING, ConditionState.FAILED
+_WARNING, _FAILED = ConditionState.WARNING, ConditionState.FAILED
 
 _SAID: dict[Trouble, tuple[ConditionState, str, str]] = {
-    Trouble.NO_ADAPTER: (
-        _OFF,
-        "this machine has no Bluetooth adapter",
-        "nothing needs to be done; one that is plugged in is used at once",
-    ),
     Trouble.POWERED_OFF: (
         _WARNING,
         "the Bluetooth adapter is switched off",
@@ -83,21 +79,6 @@ def trouble_words(
     trouble: Trouble, detail: str = "", *, asked: bool = False
 ) -> tuple[ConditionState, str, str]:
     """Return how bad a trouble is, what it is, and what to do; ``asked`` as in `say_trouble`."""
-    state, message, hint = _SAID[trouble]
-    if asked and state is _OFF:
-        state = _WARNING
+    no_adapter = trouble is Trouble.NO_ADAPTER
+    state, message, hint = no_adapter_words(asked=asked) if no_adapter else _SAID[trouble]
     return state, f"{message}: {detail}" if detail else message, hint
-
-
-def say_unproven(conditions: Conditions, system: str) -> None:
-    """Say that Bluetooth is off unless asked for, on a system where nobody has seen it work."""
-    conditions.set("ble", *unproven_words(system))
-
-
-def unproven_words(system: str) -> tuple[ConditionState, str, str]:
-    """Return what there is to say of Bluetooth on such a system, as :func:`trouble_words`."""
-    return (
-        _OFF,
-        f"Bluetooth on {system} has not been proven on hardware yet",
-        "switch it on with --transport lan,ble",
-    )

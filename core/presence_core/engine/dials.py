@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from presence_core.discovery.hint import DialHint
 from presence_core.engine.addresses import host_and_port
 from presence_core.handshake.events import ByeCode
-from presence_core.transports.ble.stream import BLUETOOTH
+from presence_core.transports import BLUETOOTH
 
 if TYPE_CHECKING:
     import random
@@ -48,7 +48,7 @@ class Dials:
     """Decides whom one node dials.
 
     ``admitted`` is a live view of its links, ``blocked`` of the keys that are never dialled. Over
-    Bluetooth :mod:`presence_core.engine.nearby` decides whom; what fails is noted there too.
+    Bluetooth, once it is up, ``nearby`` decides whom; what fails is noted there too.
     """
 
     def __init__(
@@ -59,15 +59,14 @@ class Dials:
         slots: Slots,
         admitted: Mapping[int, Tie],
         *,
-        nearby: Nearby | None = None,
         blocked: AbstractSet[bytes] = frozenset(),
     ) -> None:
+        self.nearby: Nearby | None = None
         self._node = node
         self._targets = targets
         self._rng = rng
         self._slots = slots
         self._admitted = admitted
-        self._nearby = nearby
         self._blocked = blocked
         self._top_up_at = float("-inf")
         self._seek_at = float("-inf")
@@ -81,7 +80,7 @@ class Dials:
         refused = code in _REFUSALS
         patience = REFUSED_SECONDS if self._admitted or code != ByeCode.FULL else LONELY_SECONDS
         seconds = patience * self._rng.uniform(0.5, 1.0) if refused else None
-        book = self._nearby if self._nearby and target.source == "ble" else self._targets
+        book = self.nearby if self.nearby and target.source == "ble" else self._targets
         book.failed(target, now, seconds=seconds, missed_by=self._seekers())
 
     def tick(self, now: float) -> None:

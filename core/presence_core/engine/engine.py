@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from presence_core._version import __version__
 from presence_core.engine import admission
-from presence_core.engine.ble import Bluetooth
+from presence_core.engine.adapter import Adapter
 from presence_core.engine.conditions import Conditions
 from presence_core.engine.credentials import Credentials
 from presence_core.engine.graph import GraphBuilder
@@ -44,6 +44,7 @@ from presence_core.model import Mesh, PresenceGraph, ViewState
 if TYPE_CHECKING:
     from presence_core.config import PresenceConfig
     from presence_core.engine.admission import ConnectionRequestHandler
+    from presence_core.engine.ble import Bluetooth
     from presence_core.identity.mesh import MeshKey
     from presence_core.transports.ble.radio import Radio
     from presence_core.transports.stream import Stream
@@ -94,20 +95,12 @@ class Engine:
             self._targets,
             self._conditions,
             self._reports,
-            now=self._clock.now,
-            accepted=self._accepted,
-            dialled=self._dialled,
-            happened=self._dial_soon,
-        )
-        self._ble = Bluetooth(
-            self._conditions,
-            self._reports,
             clock=self._clock,
             accepted=self._accepted,
             dialled=self._dialled,
             happened=self._dial_soon,
-            radio=radio,
         )
+        self._adapter = Adapter(self._conditions, self._bring_up, radio)
         self._handler = handler
         self._default_handler = admission.require_identity if config.require_identity else None
         self._key_file: KeyFile | None = None
@@ -137,17 +130,9 @@ class Engine:
             self._build_node(epoch)
             self._running = True
             if self.config.uses("lan"):
-                await self._lan.start(
-                    self._mesh,
-                    self._peering,
-                    instance=self._targets.instance,
-                    listen=self.config.listen,
-                    interfaces=self.config.interfaces,
-                    peers=self.config.peers,
-                    wall=time.time,
-                )
+                await self._lan.start(self.config, self._mesh, self._peering)
             if self.config.uses("ble"):
-                self._ble.start(self._peering, asked=self.config.transports is not None)
+                self._adapter.start(asked=self.config.transports is not None)
         except BaseException:
             await self.stop()
             raise
@@ -199,7 +184,6 @@ class Engine:
             self._targets,
             self._rng,
             Slots.of(self.config.max_links),
-            nearby=self._ble.book(self._node, self._rng),
             blocked=self.trust.acquaintances.blocked,
         )
         self.links = Links(
@@ -211,13 +195,30 @@ class Engine:
             clock=self._clock,
             happened=self._pump_soon,
             missed=self._lan.look_again,
-            signal=self._ble.signal,
+            signal=self._adapter.signal,
         )
         self.set_handler(self._handler)
         self._measures = Measures(self.links.measures)
         self._builder = GraphBuilder(self._node, self.trust.acquaintances)
         self._view.start(now, networked=self.config.transports != ())
         self.watch = GraphWatch(self._make_graph())
+
+    def _bring_up(self, radio: Radio) -> Bluetooth:
+        from presence_core.engine.ble import Bluetooth  # half a megabyte, for who has an adapter
+
+        return Bluetooth(
+            radio,
+            self._node,
+            self._peering,
+            self._conditions,
+            self._reports,
+            rng=self._rng,
+            clock=self._clock,
+            accepted=self._accepted,
+            dialled=self._dialled,
+            happened=self._dial_soon,
+            asked=self.config.transports is not None,
+        )
 
     async def stop(self) -> None:
         """Say goodbye to all neighbours and close everything, in bounded time."""
@@ -236,7 +237,7 @@ class Engine:
             await asyncio.gather(self._housekeeping, return_exceptions=True)
             await self._home.stop()
             await self.credentials.close()
-        await self._ble.stop()
+        await self._adapter.stop()
         await self._lan.stop()
         if hasattr(self, "watch"):
             self.watch.close()
@@ -388,18 +389,13 @@ class Engine:
         )
 
     def _assess_view(self, now: float) -> bool:
-        busy = not self._view.settled and (
-            self.links.busy()
-            or self._node.exchange.sync.awaited()
-            or self._node.bodies.fetching()
-            or self._peering.dials.untried()
-        )
-        sight = Sight(
+        sight = Sight.of(
+            self._node,
+            self._peering.dials,
             links=len(self.links.admitted),
             heard_at=self.links.heard_at(),
-            confirmed_at=self._node.exchange.sync.confirmed_at(),
-            busy=busy,
-            known_peers=len(self._node.table) - 1,
+            joining=self.links.busy(),
+            settled=self._view.settled,
         )
         return self._view.assess(sight, now)
 

@@ -14,9 +14,11 @@ from presence_core.transports.tcp import TcpListener, dial
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from presence_core.config import PresenceConfig
     from presence_core.discovery.hint import DialHint
     from presence_core.discovery.mdns import MdnsDiscovery
     from presence_core.engine.conditions import Conditions
+    from presence_core.engine.links import Clock
     from presence_core.engine.peering import Peering
     from presence_core.engine.reports import Reports
     from presence_core.engine.targets import Target, Targets
@@ -41,7 +43,7 @@ class Lan:
         conditions: Conditions,
         reports: Reports,
         *,
-        now: Callable[[], float],
+        clock: Clock,
         accepted: StreamOpened,
         dialled: Callable[[Stream, Target], None],
         happened: Callable[[], None],
@@ -49,7 +51,8 @@ class Lan:
         self._targets = targets
         self._conditions = conditions
         self._reports = reports
-        self._now = now
+        self._now = clock.now
+        self._wall_ms = clock.wall_ms
         self._accepted = accepted
         self._dialled = dialled
         self._happened = happened
@@ -79,14 +82,9 @@ class Lan:
 
     async def start(
         self,
+        config: PresenceConfig,
         mesh: MeshKey,
         peering: Peering,
-        *,
-        instance: str,
-        listen: str | None,
-        interfaces: tuple[str, ...],
-        peers: tuple[str, ...],
-        wall: Callable[[], float],
     ) -> None:
         """Listen, announce, look.
 
@@ -94,21 +92,21 @@ class Lan:
         address makes no sense. Whatever else fails becomes a condition.
         """
         self._peering = peering
-        for hint in static_hints(peers, DEFAULT_PORT):
+        for hint in static_hints(config.peers, DEFAULT_PORT):
             peering.dials.hinted(hint, self._now())
-        if peers:
+        if config.peers:
             self._reports.static_works("")
-        await self._listen(listen, interfaces)
+        await self._listen(config.listen, config.interfaces)
         # zeroconf takes tens of milliseconds to load: only who uses the LAN pays for it.
         from presence_core.discovery.mdns import MdnsDiscovery
 
         self._mdns = MdnsDiscovery(
             mesh=mesh,
-            instance=instance,
+            instance=self._targets.instance,
             port=self.port,
-            interfaces=interfaces,
+            interfaces=config.interfaces,
             free_slots=peering.free(),
-            wall=wall,
+            wall=lambda: self._wall_ms() / 1000,
             on_hint=self._hinted,
             on_gone=self._targets.withdrawn,
             on_other_meshes=self._reports.foreign_adverts,

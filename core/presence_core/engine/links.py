@@ -6,8 +6,6 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
 from presence_core.engine import admission
 from presence_core.engine.addresses import addresses_of
 from presence_core.engine.admission import Applicant, ConnectionRequestHandler
@@ -18,11 +16,12 @@ from presence_core.engine.link import Link
 from presence_core.engine.ties import Refusal
 from presence_core.gossip.exchange import Message
 from presence_core.gossip.messages import Hello, MessageError, Peers
+from presence_core.handshake import x25519
 from presence_core.handshake.events import ByeCode, Closed, CloseReason, MessageType
 from presence_core.handshake.session import BLUETOOTH as BLUETOOTH_TIMES
 from presence_core.handshake.session import LAN, Session
 from presence_core.model import Allow
-from presence_core.transports.ble.stream import BLUETOOTH
+from presence_core.transports import BLUETOOTH
 from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class Links:
         self._missed = missed
         self._signal = signal
         self._checks = Checks(node, clock=clock.now, happened=happened)
-        self._static = X25519PrivateKey.generate()
+        self._static = x25519.generate()
         self._gate = HandshakeGate()
         self._at_gate: set[int] = set()
         """Links that others opened and that are not authenticated yet."""

@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING
 
 from presence_core.discovery.ble_advert import quarters_around
 from presence_core.engine.targets import Target
-from presence_core.gossip.neighbours import Slots
-from presence_core.value_object import value_object
+from presence_core.gossip.neighbours import NEARBY_SLOTS
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Container, Iterable
+    from collections.abc import Callable, Iterable
 
+    from presence_core.engine.ties import Situation
     from presence_core.identity.mesh import MeshKey
-
-NEARBY_SLOTS = Slots(dial=2, accept=4, spare=2)
-"""An adapter holds from seven links on; the spare ones are for who comes from elsewhere."""
 
 FRESH_SECONDS = 15.0
 """An advert that was not heard for so long is not worth a dial."""
@@ -92,23 +89,6 @@ class Sighting:
     """Until when its adverts are taken for echoes of a run that is over."""
     patience: float = WRONG_WAY_SECONDS[0]
     """How many seconds of WRONG_WAY_SECONDS are waited for this one."""
-
-
-@value_object
-class Situation:
-    """What decides whether somebody is dialled now."""
-
-    linked: Container[bytes]
-    """Peers to which there is a Bluetooth link, and ourselves."""
-    links: int
-    dialled: int
-    """Links that we have dialled, with those whose handshake is under way."""
-    findable: bool
-    """Whether others can dial us; if not it is always our turn."""
-    knocking: bool = False
-    """Whether somebody has dialled us and is not let in yet: probably who is to dial us."""
-    hosts: Container[str] = ()
-    """Addresses at the other end of links, also of those that are not authenticated yet."""
 
 
 class Nearby:

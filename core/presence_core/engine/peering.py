@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 
 from presence_core.engine.addresses import address_text
 from presence_core.engine.dials import Dials
-from presence_core.engine.nearby import NEARBY_SLOTS, Situation
-from presence_core.engine.ties import Admission, Refusal, Tie
+from presence_core.engine.ties import Admission, Refusal, Situation, Tie
 from presence_core.gossip.messages import MAX_HINTS, Peers
-from presence_core.gossip.neighbours import Slots, keep_new, most_redundant
+from presence_core.gossip.neighbours import NEARBY_SLOTS, Slots, keep_new, most_redundant
 from presence_core.gossip.quota import Offence, Rates
 from presence_core.gossip.record import Record, RecordError, parse_record
 from presence_core.handshake.events import ByeCode
-from presence_core.transports.ble.stream import BLUETOOTH
-from presence_core.transports.tcp import LAN
+from presence_core.transports import BLUETOOTH, LAN
 
 if TYPE_CHECKING:
     import random
@@ -53,20 +51,16 @@ class Peering:
         rng: random.Random,
         slots: Slots | None = None,
         *,
-        nearby: Nearby | None = None,
         blocked: AbstractSet[bytes] = frozenset(),
     ) -> None:
         self.slots = slots or Slots()
         self._blocked = blocked
         self._node = node
         self._targets = targets
-        self._nearby = nearby
         self._rng = rng
         self._applicants: dict[int, Tie] = {}
         self._admitted: dict[int, Tie] = {}
-        self.dials = Dials(
-            node, targets, rng, self.slots, self._admitted, nearby=nearby, blocked=blocked
-        )
+        self.dials = Dials(node, targets, rng, self.slots, self._admitted, blocked=blocked)
         self._displaced: Rates[None] = Rates(DISPLACE_RATE, DISPLACE_BURST)
         self._turned_away: dict[bytes, float] = {}
         """Peers without a link for whom there was no room, and when."""
@@ -208,8 +202,8 @@ class Peering:
             return None
         if code == ByeCode.LEAVING:
             self._targets.left(tie.key)
-            if self._nearby is not None:
-                self._nearby.left(tie.key, now)
+            if self.dials.nearby is not None:
+                self.dials.nearby.left(tie.key, now)
         elif lost:
             self._book(tie.transport).lost(tie.key, tie.addresses, now)
         return tie.key
@@ -222,7 +216,8 @@ class Peering:
 
     def _book(self, transport: int) -> Nearby | Targets:
         """Return where it is kept whom to dial over a transport."""
-        return self._nearby if self._nearby and transport == BLUETOOTH else self._targets
+        nearby = self.dials.nearby
+        return nearby if nearby and transport == BLUETOOTH else self._targets
 
     def _ties(self, transport: int = LAN) -> list[Tie]:
         """Return the links that share their slots with this transport: Bluetooth has its own."""

@@ -9,6 +9,8 @@ from presence_core.gossip.neighbours import LinkClaim
 from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from presence_core.handshake.events import ByeCode
 
 
@@ -44,3 +46,20 @@ class Tie:
     def claim(self) -> LinkClaim:
         """Return what the rule on duplicate sessions needs to know."""
         return LinkClaim(self.dialled is not None, self.authenticated_at, self.session_id)
+
+
+@value_object
+class Situation:
+    """What decides whether somebody in Bluetooth range is dialled now."""
+
+    linked: Container[bytes]
+    """Peers to which there is a Bluetooth link, and ourselves."""
+    links: int
+    dialled: int
+    """Links that we have dialled, with those whose handshake is under way."""
+    findable: bool
+    """Whether others can dial us; if not it is always our turn."""
+    knocking: bool = False
+    """Whether somebody has dialled us and is not let in yet: probably who is to dial us."""
+    hosts: Container[str] = ()
+    """Addresses at the other end of links, also of those that are not authenticated yet."""

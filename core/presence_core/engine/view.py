@@ -6,7 +6,7 @@ not known to be good here counts as bad.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from presence_core.model import View, ViewState
 from presence_core.value_object import value_object
@@ -14,6 +14,9 @@ from presence_core.value_object import value_object
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+
+    from presence_core.engine.dials import Dials
+    from presence_core.engine.node import Node
 
 LOOK_SECONDS = 3.0
 """How long a start without any link is called ``filling`` before it is called ``blind``."""
@@ -45,6 +48,27 @@ class Sight:
     """Whether a first dial, a handshake, an exchange of tables or a fetch of metadata is still
     under way."""
     known_peers: int
+
+    @classmethod
+    def of(
+        cls,
+        node: Node,
+        dials: Dials,
+        *,
+        links: int,
+        heard_at: float,
+        joining: bool,
+        settled: bool,
+    ) -> Self:
+        """Look at what a node has. ``joining``: a handshake or an admission is under way.
+
+        ``settled``: it does not matter any more what is.
+        """
+        busy = not settled and (
+            joining or node.exchange.sync.awaited() or node.bodies.fetching() or dials.untried()
+        )
+        confirmed_at = node.exchange.sync.confirmed_at()
+        return cls(links, heard_at, confirmed_at, busy, known_peers=len(node.table) - 1)
 
 
 class ViewKeeper:

@@ -31,6 +31,10 @@ class Slots:
         return cls(dial=min(DIAL, max(1, links - 1)), accept=links)
 
 
+NEARBY_SLOTS = Slots(dial=2, accept=4, spare=2)
+"""Of Bluetooth. An adapter holds from seven links on; the spare ones are for who comes from
+elsewhere."""
+
 CROSSING_SECONDS = 5.0
 """Two sessions made within this time of each other count as dialled at the same time."""
 

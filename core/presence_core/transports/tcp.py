@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, cast
 
 import ifaddr
 
+from presence_core.transports import LAN
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from presence_core.transports.stream import Stream, StreamOpened, StreamUser
-
-LAN = 1
-"""The number of this transport in records (protocol §4)."""
 
 MAX_QUEUED = 4 * 1024 * 1024
 """Bytes that may wait for a peer that does not read; beyond it the stream is aborted."""

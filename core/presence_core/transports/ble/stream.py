@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from presence_core.transports import BLUETOOTH
 from presence_core.transports.ble.radio import RadioError, Trouble
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from presence_core.transports.ble.channel import Channel
     from presence_core.transports.ble.fragments import Fragment
     from presence_core.transports.stream import StreamUser
-
-BLUETOOTH = 2
-"""The number of this transport in records (protocol §4)."""
 
 MAX_QUEUED = 1024 * 1024
 """Bytes that may wait for a peer that takes nothing; beyond it the stream is aborted."""

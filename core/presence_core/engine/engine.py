@@ -19,7 +19,7 @@ from presence_core.engine.adapter import Adapter
 from presence_core.engine.conditions import Conditions
 from presence_core.engine.credentials import Credentials
 from presence_core.engine.graph import GraphBuilder
-from presence_core.engine.graph_pace import GraphPace
+from presence_core.engine.graph_pace import SLICE, GraphPace
 from presence_core.engine.home import mesh_of
 from presence_core.engine.home_watch import HomeWatch
 from presence_core.engine.host import device_name, os_name
@@ -78,7 +78,7 @@ class Engine:
         self._rng = random.Random(random.SystemRandom().getrandbits(64))
         self._clock = Clock(self._loop.time, lambda: time.time_ns() // 1_000_000)
         self._running = False
-        self._build_timer: asyncio.TimerHandle | None = None
+        self._build_timer: asyncio.Handle | None = None
         self._conditions = Conditions(_utc, self._changed)
         self._reports = Reports(self._conditions)
         self._view = ViewKeeper(_utc)
@@ -363,15 +363,22 @@ class Engine:
             self._pump()
         if self._build_timer is not None:
             self._build_timer.cancel()
-            self._build()
+            self._build(whole=True)
         return self.watch.latest
 
-    def _build(self) -> None:
+    def _build(self, *, whole: bool = False) -> None:
+        """Make the next graph; when it is much work, a slice of it, so that nobody waits."""
         self._build_timer = None
-        if self._running:
-            began = self._clock.now()
+        if not self._running:
+            return
+        began = self._clock.now()
+        if whole or self._builder.prepare(SLICE) or self._pace.late(began):
             self.watch.publish(self._make_graph())
-            self._pace.made(began, self._clock.now(), filling=self._filling())
+            self._pace.worked(began, self._clock.now())
+            self._pace.made(self._clock.now(), filling=self._filling())
+        else:
+            self._pace.worked(began, self._clock.now())
+            self._build_timer = self._loop.call_soon(self._build)
 
     def _make_graph(self) -> PresenceGraph:
         now = self._clock.now()

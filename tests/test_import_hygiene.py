@@ -148,7 +148,7 @@ UNUSED = {
     "argparse", "email", "gettext", "html", "http", "importlib.metadata", "importlib.resources",
     "multiprocessing", "optparse", "pickle", "platformdirs", "pydoc", "sqlite3", "statistics",
     "sysconfig", "tomllib", "unittest", "urllib.request", "uuid", "xml",
-    "cryptography.hazmat.backends.openssl.backend",
+    "cryptography.hazmat.backends.openssl.backend", "cryptography.hazmat.primitives.ciphers",
     "presence_core.changes", "presence_core.schema",
 }  # fmt: skip
 """What an engine has no use for as long as nobody asks for changes; each is memory in every one."""

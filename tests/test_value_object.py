@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from presence_core.value_object import public_value, value_object
+from presence_core.value_object import entity, public_value, value_object
 
 
 @public_value
@@ -58,6 +58,14 @@ class Item:
     name: str
 
 
+@entity
+class Counter:
+    """What changes."""
+
+    name: str
+    count: int = 0
+
+
 @pytest.mark.parametrize("kind", [Place, Step])
 def test_values_are_equal_by_what_is_in_them(kind: Callable[..., Any]) -> None:
     one, other = kind("hall", 2, note="a"), kind("hall", 2, note="b")
@@ -78,7 +86,7 @@ def test_values_of_different_classes_are_never_equal() -> None:
     assert One(1) != One(2)
 
 
-@pytest.mark.parametrize("kind", [Thing, Item])
+@pytest.mark.parametrize("kind", [Thing, Item, Counter])
 def test_some_are_equal_to_themselves_only(kind: Callable[..., Any]) -> None:
     one = kind("lamp")
     assert one == one
@@ -105,7 +113,15 @@ def test_what_a_program_is_given_is_frozen() -> None:
         step.other = "no place for it"
 
 
+def test_an_entity_changes_and_stays_the_same() -> None:
+    counter = Counter("visits")
+    before = hash(counter)
+    counter.count += 1
+    assert hash(counter) == before
+    assert repr(counter) == "Counter(name='visits', count=1)"
+
+
 def test_of_each_class_there_is_one() -> None:
     gc.collect()
     of_here = [cls.__name__ for cls in object.__subclasses__() if cls.__module__ == __name__]
-    assert sorted(of_here) == ["Item", "One", "Place", "Step", "Thing", "Yes"]
+    assert sorted(of_here) == ["Counter", "Item", "One", "Place", "Step", "Thing", "Yes"]

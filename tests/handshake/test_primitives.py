@@ -10,7 +10,7 @@ from cryptography.hazmat.bindings._rust import openssl
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from presence_core.handshake import x25519
+from presence_core.handshake import primitives
 from presence_core.handshake.cipher import CipherState, NoiseError, hkdf
 from presence_core.identity.keys import Identity, verify
 from presence_core.identity.mesh import MeshKey
@@ -80,20 +80,22 @@ def test_rfc_7748_diffie_hellman() -> None:
 
 
 def test_keys_made_directly_are_those_of_the_library() -> None:
-    mine, theirs = x25519.generate(), X25519PrivateKey.generate()
+    mine, theirs = primitives.generate(), X25519PrivateKey.generate()
     assert isinstance(mine, X25519PrivateKey)
-    public = x25519.public_key(mine.public_key().public_bytes_raw())
+    public = primitives.public_key(mine.public_key().public_bytes_raw())
     assert isinstance(public, X25519PublicKey)
     assert theirs.exchange(public) == mine.exchange(theirs.public_key())
+    assert primitives.ChaCha20Poly1305 is ChaCha20Poly1305
     with pytest.raises(ValueError, match="32 bytes"):
-        x25519.public_key(bytes(31))
+        primitives.public_key(bytes(31))
 
 
 def test_without_the_direct_way_the_public_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(openssl, "x25519")
-    module = runpy.run_path(x25519.__file__)
+    module = runpy.run_path(primitives.__file__)
     assert module["generate"] == X25519PrivateKey.generate
     assert module["public_key"] == X25519PublicKey.from_public_bytes
+    assert module["ChaCha20Poly1305"] is ChaCha20Poly1305
 
 
 def test_rfc_8439_aead_through_a_cipher_state() -> None:

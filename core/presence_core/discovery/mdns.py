@@ -25,6 +25,7 @@ from zeroconf import (  # type: ignore[attr-defined]  # it does not list all tha
 )
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+from presence_core.codec import base32
 from presence_core.discovery.hint import DialHint
 from presence_core.discovery.interfaces import LocalAddresses, local_addresses
 from presence_core.identity.mesh import ADVERT_TAG_BYTES, MeshKey
@@ -219,7 +220,7 @@ class MdnsDiscovery:
 
     def _make_info(self) -> AsyncServiceInfo:
         self._hour = int(self._wall() // _HOUR)
-        tag = base64.b32encode(self._mesh.advert_tag(self._hour)).decode().rstrip("=").lower()
+        tag = base32.encode(self._mesh.advert_tag(self._hour))
         return AsyncServiceInfo(
             SERVICE_TYPE,
             self._full_name,

@@ -12,7 +12,7 @@ import contextlib
 import secrets
 import socket
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from zeroconf import (  # type: ignore[attr-defined]  # it does not list all that it offers
@@ -23,6 +23,7 @@ from zeroconf import (  # type: ignore[attr-defined]  # it does not list all tha
 )
 
 from presence_core.discovery.mdns import MAX_ADVERTS, SERVICE_TYPE, tag_of
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ _IP_MULTICAST_ALL, _IPV6_MULTICAST_ALL = 49, 29
 """Linux, ``<linux/in.h>`` and ``<linux/in6.h>``: no groups but those that this socket joined."""
 
 
-@dataclass(slots=True)
+@entity
 class Heard:
     """What came back on one interface. ``adverts``: the tags of announced instances, by name."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from presence_core.codec.metadata import MetadataError, decode_metadata
@@ -22,6 +22,7 @@ from presence_core.model import (
     JsonObject,
     transport_name,
 )
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     from presence_core.engine.link import Link
@@ -40,7 +41,7 @@ HELLO_SECONDS = 5.0
 MAX_EARLY_BYTES = 256 * 1024
 
 
-@dataclass(slots=True)
+@entity
 class Applicant:
     """An authenticated link that is not let in yet, with what it has said so far."""
 

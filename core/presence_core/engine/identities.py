@@ -7,12 +7,12 @@ are made at once; the others wait for the next tick.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from presence_core.identity.token import MAX_TOKEN
 from presence_core.identity.verify import MISSING, oversize, pending
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,7 +31,7 @@ _SPARE_ALARMS = 1_024
 """Outdated alarms that are kept, besides one for each peer, before all are made anew."""
 
 
-@dataclass(slots=True)
+@entity
 class _Judged:
     """What is thought of a peer, and of which of its tokens; none: its record alone says it."""
 

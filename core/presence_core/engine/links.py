@@ -16,7 +16,7 @@ from presence_core.engine.link import Link
 from presence_core.engine.ties import Refusal
 from presence_core.gossip.exchange import Message
 from presence_core.gossip.messages import Hello, MessageError, Peers
-from presence_core.handshake import x25519
+from presence_core.handshake import primitives
 from presence_core.handshake.events import ByeCode, Closed, CloseReason, MessageType
 from presence_core.handshake.session import BLUETOOTH as BLUETOOTH_TIMES
 from presence_core.handshake.session import LAN, Session
@@ -90,7 +90,7 @@ class Links:
         self._missed = missed
         self._signal = signal
         self._checks = Checks(node, clock=clock.now, happened=happened)
-        self._static = x25519.generate()
+        self._static = primitives.generate()
         self._gate = HandshakeGate()
         self._at_gate: set[int] = set()
         """Links that others opened and that are not authenticated yet."""

@@ -7,12 +7,12 @@ has his record, and both ends know by them who of two is to dial (protocol §6.1
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.discovery.ble_advert import quarters_around
 from presence_core.engine.targets import Target
 from presence_core.gossip.neighbours import NEARBY_SLOTS
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     import random
@@ -75,7 +75,7 @@ class TagIndex:
         return self._owners.get(tag)
 
 
-@dataclass(slots=True)
+@entity
 class Sighting:
     """Somebody of this mesh whose adverts are heard."""
 

@@ -6,10 +6,10 @@ and each target backs off on its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.gossip.neighbours import ACCEPT
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     import random
@@ -40,7 +40,7 @@ _KNOWN_SECONDS = 600.0
 _DIAL_SECONDS = (1.0, 1.0, 3.0)
 
 
-@dataclass(slots=True)
+@entity
 class Target:
     """One thing that can be dialled: an advert, a static address, a remembered peer."""
 

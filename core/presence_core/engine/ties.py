@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.gossip.neighbours import LinkClaim
-from presence_core.value_object import value_object
+from presence_core.value_object import entity, value_object
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -29,7 +28,7 @@ class Admission:
     drop: tuple[tuple[int, ByeCode, str], ...] = ()
 
 
-@dataclass(slots=True)
+@entity
 class Tie:
     """A session from the moment at which its other end has proven its key."""
 

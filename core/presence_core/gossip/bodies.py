@@ -8,7 +8,6 @@ those behind it in the queue a few seconds, not their turn.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from presence_core.gossip.messages import (
@@ -18,6 +17,7 @@ from presence_core.gossip.messages import (
     BodyChunk,
 )
 from presence_core.gossip.record import Body
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ class _Claim(NamedTuple):
     size: int
 
 
-@dataclass(slots=True)
+@entity
 class _Fetch:
     """A body that is wanted. It always has a claim; the first is the one that is followed."""
 

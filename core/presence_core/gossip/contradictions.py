@@ -9,10 +9,10 @@ anew every ``INSIST_SECONDS``, so that nobody can pass the living off as dead by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.gossip.topology import other_end
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ LOOK_SECONDS = 10.0
 """How often an edge that is one-sided is looked at."""
 
 
-@dataclass(slots=True)
+@entity
 class _Doubt:
     """About the record of one end of an edge that the other end does not list.
 

@@ -7,13 +7,14 @@ than one object of each waits for a link.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from presence_core.gossip.quota import Rates
 from presence_core.identity.issuer import IssuerObjectError, KeySet, parse_object
 from presence_core.identity.verify import Taken
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     from presence_core.identity.issuer import SignedObject
@@ -42,7 +43,7 @@ class Kind(IntEnum):
     REVOCATIONS = 2
 
 
-@dataclass(slots=True)
+@entity
 class _Line:
     """A link: what waits for it, and when its other end was told again of which issuers."""
 

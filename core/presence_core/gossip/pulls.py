@@ -5,7 +5,9 @@ Pure; time is passed in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from presence_core.value_object import entity
 
 ANSWER_SECONDS = 1.0
 """How long a neighbour may take to send what it was asked for; then the next one is asked."""
@@ -16,7 +18,7 @@ MAX_OFFERED = 20_000
 """Records that one neighbour may offer and that wait to be asked for: a full table."""
 
 
-@dataclass(slots=True)
+@entity
 class _Wanted:
     """A record that is wanted: who has offered it, as which version, and who was asked."""
 
@@ -26,7 +28,7 @@ class _Wanted:
     """Who was asked and did not help. However often it offers the same, others are asked first."""
 
 
-@dataclass(slots=True)
+@entity
 class _Source:
     """A neighbour: what it may be asked for, in order, and since when it is awaited."""
 

@@ -6,9 +6,11 @@ Pure; time is passed in (protocol §6.10).
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Generic, TypeVar
+
+from presence_core.value_object import entity
 
 K = TypeVar("K", bound=Hashable)
 
@@ -104,7 +106,7 @@ _POINTS = {
 }
 
 
-@dataclass(slots=True)
+@entity
 class Offender:
     """What a neighbour has done."""
 

@@ -7,10 +7,11 @@ neighbours that saves half of all messages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from presence_core.gossip.quota import VERSION_BURST, VERSION_RATE, Rates
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     import random
@@ -19,7 +20,7 @@ WINDOW = 0.03
 """Seconds within which news is passed on."""
 
 
-@dataclass(slots=True)
+@entity
 class _Queue:
     keys: dict[bytes, None] = field(default_factory=dict)
     flush_at: float = float("inf")

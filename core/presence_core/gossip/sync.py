@@ -9,7 +9,6 @@ what is in them → ``leader``: Have of the same. Then both ask for what they la
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from presence_core.gossip.messages import (
     Summary,
 )
 from presence_core.gossip.quota import Rates
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     import random
@@ -52,7 +52,7 @@ class _Step(Enum):
     """We know what we lack, and it is on its way."""
 
 
-@dataclass(slots=True)
+@entity
 class _Course:
     """The course of one link. ``confirmed_at``: when its table was last known to hold no more."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from presence_core.gossip.messages import DIGEST_BYTES, MARK_BYTES, PREFIX_BYTES
-from presence_core.value_object import value_object
+from presence_core.value_object import entity, value_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,7 +38,7 @@ class Accepted(StrEnum):
     FULL = "full"
 
 
-@dataclass(slots=True)
+@entity
 class Entry:
     """A record in the table, and how it came. Times are monotonic seconds."""
 

@@ -6,11 +6,11 @@ affects, not a look at everybody.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
-from presence_core.value_object import value_object
+from presence_core.value_object import entity, value_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,7 +75,7 @@ def edge_key(a: bytes, b: bytes, transport: int) -> EdgeKey:
     return (a, b, transport) if a < b else (b, a, transport)
 
 
-@dataclass(slots=True, eq=False)
+@entity
 class _Ends:
     """What is said of an edge, and how it was settled last. Times are Unix seconds."""
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hmac
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from presence_core.handshake.primitives import ChaCha20Poly1305
 
 _MAX_NONCE = 2**64 - 1
 

@@ -10,11 +10,11 @@ import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from presence_core.handshake import x25519
+from presence_core.handshake import primitives
 from presence_core.handshake.cipher import CipherState, NoiseError, hkdf
 
 if TYPE_CHECKING:
-    from presence_core.handshake.x25519 import X25519PrivateKey, X25519PublicKey
+    from presence_core.handshake.primitives import X25519PrivateKey, X25519PublicKey
 
 __all__ = ["CipherState", "NoiseError", "NoiseHandshake"]
 
@@ -78,7 +78,7 @@ class NoiseHandshake:
         for step in self._take_turn(mine=True):
             if step in ("e", "s"):
                 if step not in self._mine:
-                    self._mine[step] = x25519.generate()
+                    self._mine[step] = primitives.generate()
                 public = self._mine[step].public_key().public_bytes_raw()
                 out += self._mix_ephemeral(public) if step == "e" else self._seal(public)
             else:
@@ -94,7 +94,7 @@ class NoiseHandshake:
                 if len(head) < size:
                     raise NoiseError("a message is too short")
                 public = self._mix_ephemeral(head) if step == "e" else self._unseal(head)
-                self._theirs[step] = x25519.public_key(public)
+                self._theirs[step] = primitives.public_key(public)
             else:
                 self._mix_secret(step)
         before = self._h

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from typing import TYPE_CHECKING, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from presence_core.codec import bech32m
+from presence_core.codec import base32, bech32m
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -80,7 +79,7 @@ def parse_peer_key(text: str) -> bytes:
 
 def short_id(key: bytes) -> str:
     """Return eight base32 characters of the key's hash: for eyes, never for look-up or trust."""
-    return base64.b32encode(hashlib.sha256(key).digest()[:5]).decode().lower()
+    return base32.encode(hashlib.sha256(key).digest()[:5])
 
 
 def safety_number(one: bytes, other: bytes) -> str:

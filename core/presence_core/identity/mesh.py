@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
 import secrets
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Self
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from presence_core.codec import bech32m
+from presence_core.codec import base32, bech32m
 from presence_core.identity.keys import KeyFormatError
 
 PROTO = b"presence-mesh"
@@ -102,7 +101,7 @@ class MeshKey:
         """
         message = b"instance" + peer_key + epoch.to_bytes(8, "big")
         name = hmac.digest(self.secret, message, "sha256")[:INSTANCE_BYTES]
-        return base64.b32encode(name).decode().lower()
+        return base32.encode(name)
 
     def matches_advert(self, tag: bytes, unix_seconds: float) -> bool:
         """Whether an advert is of this mesh; clocks may be wrong by up to an hour."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
@@ -26,7 +25,7 @@ from presence_core.identity.issuer import (
 from presence_core.identity.keys import short_id
 from presence_core.identity.token import LEEWAY, MAX_TOKEN, Token, TokenError, parse_token
 from presence_core.model import Identity, IdentityStatus
-from presence_core.value_object import value_object
+from presence_core.value_object import entity, value_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +97,7 @@ class Taken(Enum):
     REFUSED = "refused"
 
 
-@dataclass(slots=True)
+@entity
 class _Trusted:
     """What is in force of one issuer."""
 
@@ -106,7 +105,7 @@ class _Trusted:
     revoked: RevocationList | None = None
 
 
-@dataclass(slots=True, eq=False)
+@entity
 class _Read:
     """A token, the key that it names, and whether its signature holds (None: not checked yet)."""
 

@@ -8,9 +8,9 @@ is handed out is what was sent, in order, or the channel has failed.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from presence_core.transports.ble.fragments import HEADER_BYTES, SEQUENCES, Flag, Fragment
+from presence_core.value_object import entity
 
 WINDOW = 32
 """Fragments that may be under way, and that wait for one before them."""
@@ -23,7 +23,7 @@ MAX_SENDS = 4
 """Then, nine seconds after the first time where round trips are short, the other end is gone."""
 
 
-@dataclass(slots=True, eq=False)
+@entity
 class _Flying:
     """A fragment that was sent and is not acknowledged."""
 

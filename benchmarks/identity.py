@@ -25,9 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from presence_core.identity.issuer import IssuerKey, sign_key_set
+from presence_core.identity.issuers import Issuers
 from presence_core.identity.keys import Identity
 from presence_core.identity.token import issue_token, parse_token
-from presence_core.identity.verify import Issuers, Verdict
+from presence_core.identity.verdict import Verdict
 from presence_core.model import IdentityStatus
 
 BUDGET = 1.3

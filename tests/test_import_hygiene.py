@@ -153,6 +153,12 @@ UNUSED = {
 }  # fmt: skip
 """What an engine has no use for as long as nobody asks for changes; each is memory in every one."""
 
+IDENTITY = {
+    "identity.issuer", "identity.token", "identity.verify",
+    "engine.credentials", "engine.credential_files", "engine.identity_concerns",
+}  # fmt: skip
+"""What an engine loads with the first token, issuer or login."""
+
 _ENGINE = """
 import asyncio, pathlib
 from presence_core import Presence, PresenceConfig
@@ -174,6 +180,11 @@ def test_an_engine_loads_nothing_that_it_does_not_use(
     modules = loaded(code)
     assert {"zeroconf", "cryptography", "presence_core.engine.node"} <= modules  # it did run
     assert not modules & UNUSED
+    identity = {f"presence_core.{name}" for name in IDENTITY}
+    assert identity <= {*CORE}
+    assert not modules & identity
+    (tmp_path / "home" / "identity.token").touch()
+    assert "presence_core.engine.credentials" in loaded(code)
 
 
 def test_files_of_the_home_need_no_network(

@@ -20,9 +20,10 @@ from presence_core.engine.credential_files import (
     renewal_failure,
 )
 from presence_core.identity.issuer import IssuerObjectError
+from presence_core.identity.issuers import Issuers
 from presence_core.identity.keyfile import IDENTITY_FILE, HomeError, KeyFile, load_identity
 from presence_core.identity.keys import peer_key_text
-from presence_core.identity.verify import MISSING, Issuers, Taken
+from presence_core.identity.verdict import MISSING, Taken
 from presence_core.model import IdentityStatus
 from presence_core.schema import IDENTITY_SCHEMA, dumps, identity_to_json
 from presence_tui import output
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
     from presence_core.identity.issuer import KeySet
     from presence_core.identity.keys import Identity
-    from presence_core.identity.verify import Verdict
+    from presence_core.identity.verdict import Verdict
     from presence_tui.identity_service.client import Challenge, Granted
 
 CREDENTIAL = "PRESENCE_CREDENTIAL"

@@ -15,8 +15,8 @@ from presence_core.engine.conditions import Conditions
 from presence_core.engine.credential_files import IssuerFolder, read_issuer_file
 from presence_core.engine.credentials import Credentials
 from presence_core.identity.issuer import IssuerObjectError, KeySet
+from presence_core.identity.issuers import Issuers
 from presence_core.identity.keyfile import HomeError
-from presence_core.identity.verify import Issuers
 from presence_core.schema import ISSUERS_SCHEMA, dumps
 from presence_tui import output
 from presence_tui.output import EXIT_DONE, EXIT_NO, CommandError

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from presence_core.engine.conditions import Conditions
 from presence_core.engine.credentials import Credentials
 from presence_core.identity.keyfile import HomeError, read_identity
-from presence_core.identity.verify import MISSING
+from presence_core.identity.verdict import MISSING
 from presence_tui.doctor.finding import Finding, of_error, off, ok, warning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from presence_core.identity.verify import Verdict
+    from presence_core.identity.verdict import Verdict
     from presence_tui.doctor.examination import Case
 
 NAME = "identity"

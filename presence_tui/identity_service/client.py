@@ -27,9 +27,10 @@ from presence_core.identity.issuer import (
     parse_object,
     read_object,
 )
+from presence_core.identity.issuers import Issuers
 from presence_core.identity.keys import peer_key_text
-from presence_core.identity.token import LEEWAY, MAX_TOKEN
-from presence_core.identity.verify import Issuers
+from presence_core.identity.token import LEEWAY
+from presence_core.identity.verdict import MAX_TOKEN
 from presence_core.model import IdentityStatus
 from presence_tui.identity_service.outbound import careful_session
 from presence_tui.identity_service.wire import (

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from presence_core.codec import base64url
 from presence_core.codec.text import safe_text
 from presence_core.identity.keys import KeyFormatError, parse_peer_key, short_id, verify
-from presence_core.identity.token import MAX_TOKEN, TokenError, parse_token
+from presence_core.identity.token import TokenError, parse_token
+from presence_core.identity.verdict import MAX_TOKEN
 from presence_core.model import IdentityStatus
 from presence_tui.identity_service.challenges import ChallengeError, Challenges
 from presence_tui.identity_service.guard import network_of

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from presence_core.engine.credential_files import RENEWAL_FILE, IssuerFolder, TokenFile
 from presence_core.identity.keyfile import HomeError, atomic_write, load_identity
 from presence_core.identity.token import LEEWAY, Token, TokenError, parse_token
-from presence_core.identity.verify import Taken
+from presence_core.identity.verdict import Taken
 from presence_tui.identity_service.login_file import HowToLogin, load_login
 from presence_tui.identity_service.renewing import POLL_SECONDS
 from presence_tui.identity_service.trusted import GENUINE, learn

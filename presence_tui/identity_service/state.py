@@ -19,9 +19,9 @@ from presence_core.identity.issuer import (
     sign_key_set,
     sign_revocations,
 )
+from presence_core.identity.issuers import Issuers
 from presence_core.identity.keyfile import HomeError
 from presence_core.identity.token import LEEWAY, issue_token
-from presence_core.identity.verify import Issuers
 from presence_tui.identity_service.database import connect, transaction
 
 if TYPE_CHECKING:

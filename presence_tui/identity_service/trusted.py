@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from presence_core.engine.credential_files import read_issuer_file
 from presence_core.identity.issuer import IssuerObjectError, KeySet
+from presence_core.identity.issuers import Issuers
 from presence_core.identity.keyfile import HomeError
-from presence_core.identity.verify import Issuers, Taken
+from presence_core.identity.verdict import Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,9 +15,9 @@ from presence_core.gossip.exchange import Message
 from presence_core.gossip.messages import Hello
 from presence_core.gossip.record import parse_record
 from presence_core.handshake.events import ByeCode
+from presence_core.identity.issuers import Issuers
 from presence_core.identity.keys import Identity, peer_key_text
 from presence_core.identity.mesh import MeshKey
-from presence_core.identity.verify import Issuers
 from presence_core.model import Mesh, Peer, PresenceGraph, View, ViewState
 
 MESH = MeshKey(b"f" * 32, "test")

@@ -122,7 +122,7 @@ def check(node: Node, seen: set[bytes]) -> None:
     assert len(table._floors) <= FLOORS
     assert len(table._by_prefix) <= PEERS
     assert len(table._by_hash) == len(table)
-    assert sum(map(len, table._members)) == len(table)
+    assert sum(map(len, table._members.values())) == len(table)
     assert len(exchange._lines) == len(exchange.sync._courses) == links
     assert len(exchange.pulls) <= links * (OFFERED + ASKED)
     for source in exchange.pulls._sources.values():

@@ -15,7 +15,7 @@ from presence_core.identity.issuer import IssuerObjectError, SignedObject, objec
 from presence_core.identity.keyfile import HomeError
 from presence_core.identity.keys import Identity
 from presence_core.identity.token import token_text
-from presence_core.identity.verify import MISSING
+from presence_core.identity.verdict import MISSING
 from presence_core.model import ConditionState
 from tests.authority import DAY, Authority
 

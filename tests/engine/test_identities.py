@@ -10,9 +10,10 @@ from presence_core.engine import identities as identities_module
 from presence_core.engine.identities import CHECKS_AT_ONCE, Identities
 from presence_core.engine.peer_bodies import PeerBody
 from presence_core.gossip.record import Body, Record, sign_record
+from presence_core.identity.issuers import Issuers
 from presence_core.identity.keys import Identity
-from presence_core.identity.token import LEEWAY, MAX_TOKEN
-from presence_core.identity.verify import Issuers, Verdict
+from presence_core.identity.token import LEEWAY
+from presence_core.identity.verdict import MAX_TOKEN, Verdict
 from presence_core.model import IdentityStatus
 from tests.authority import DAY, Authority
 from tests.engine.field import MESH, Field

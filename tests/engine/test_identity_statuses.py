@@ -15,8 +15,9 @@ from presence_core.codec import cbor, cose
 from presence_core.gossip.messages import BodyChunk, Records
 from presence_core.gossip.record import Body, sign_record
 from presence_core.handshake.events import MessageType
-from presence_core.identity.token import LEEWAY, MAX_TOKEN
-from presence_core.identity.verify import Issuers
+from presence_core.identity.issuers import Issuers
+from presence_core.identity.token import LEEWAY
+from presence_core.identity.verdict import MAX_TOKEN
 from presence_core.model import IdentityStatus
 from presence_core.schema import graph_to_json, peer_to_json
 from tests.authority import DAY, Authority

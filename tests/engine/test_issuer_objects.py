@@ -10,7 +10,7 @@ from presence_core.gossip.quota import Offence
 from presence_core.handshake.events import ByeCode, MessageType
 from presence_core.handshake.session import MAX_BODY
 from presence_core.identity.issuer import IssuerKey, KeySet, sign_key_set, sign_revocations
-from presence_core.identity.verify import Issuers
+from presence_core.identity.issuers import Issuers
 from presence_core.model import IdentityStatus
 from tests.authority import Authority
 from tests.engine.field import Field

@@ -6,9 +6,9 @@ from typing import Any
 
 from presence_core.codec import cbor, cose
 from presence_core.identity.issuer import IssuerKey, KeySet, sign_key_set
+from presence_core.identity.issuers import Issuers
 from presence_core.identity.keys import Identity
 from presence_core.identity.token import issue_token
-from presence_core.identity.verify import Issuers
 
 NAME = "Field Office"
 KEY = IssuerKey.from_private_bytes(b"k" * 32)

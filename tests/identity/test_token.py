@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from presence_core.codec import cbor, cose
 from presence_core.identity import keys
 from presence_core.identity.token import (
-    MAX_TOKEN,
     TokenError,
     issue_token,
     parse_token,
     read_token,
     token_text,
 )
+from presence_core.identity.verdict import MAX_TOKEN
 from presence_core.model import IdentityStatus
 from tests.identity.issuing import (
     ALICE,

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from presence_core.identity.issuer import parse_object, read_object
-from presence_core.identity.verify import Issuers, Taken
+from presence_core.identity.issuers import Issuers
+from presence_core.identity.verdict import Taken
 from presence_core.model import IdentityStatus
 from tests.gossip.vectors import vectors as common_vectors
 from tests.identity.vectors import vectors

@@ -19,9 +19,11 @@ from presence_core.identity.issuer import (
     parse_object,
     sign_revocations,
 )
+from presence_core.identity.issuers import Issuers
 from presence_core.identity.keys import short_id
-from presence_core.identity.token import LEEWAY, MAX_TOKEN, Token
-from presence_core.identity.verify import MAX_ISSUERS, MISSING, Issuers, Taken, Verdict
+from presence_core.identity.token import LEEWAY, Token
+from presence_core.identity.verdict import MAX_TOKEN, MISSING, Taken, Verdict, oversize, pending
+from presence_core.identity.verify import MAX_ISSUERS
 from presence_core.model import IdentityStatus
 from tests.identity.issuing import (
     ALICE,
@@ -65,7 +67,7 @@ def _revoked() -> Verdict:
 
 STATUSES: dict[IdentityStatus, tuple[Callable[[], Verdict], str]] = {
     IdentityStatus.MISSING: (lambda: MISSING, "publishes no identity token"),
-    IdentityStatus.PENDING: (verify.pending, "has not arrived"),
+    IdentityStatus.PENDING: (pending, "has not arrived"),
     IdentityStatus.OVERSIZE: (
         lambda: trusting().check(pad(MAX_TOKEN + 1), ALICE, NOW),
         "16,385 bytes; the limit is 16,384",
@@ -137,7 +139,7 @@ def test_claims_are_shown_of_what_could_be_read(expected: IdentityStatus, claime
 
 
 def test_an_announced_size_is_judged_as_the_token_would_be() -> None:
-    announced = verify.oversize(MAX_TOKEN + 1)
+    announced = oversize(MAX_TOKEN + 1)
     found = trusting().check(pad(MAX_TOKEN + 1), ALICE, NOW)
     assert announced.identity.status is found.identity.status is IdentityStatus.OVERSIZE
     assert "16,385" in announced.identity.reason
@@ -528,7 +530,7 @@ def test_only_so_many_are_remembered(checked: list[bytes], monkeypatch: pytest.M
     tokens = [token(token_id=b"%d" % number) for number in range(5)]
     for raw in tokens:
         issuers.check(raw, ALICE, NOW)
-    assert len(issuers._checked) == 3
+    assert len(issuers._verifier._checked) == 3
     for raw in tokens[2:]:
         issuers.check(raw, ALICE, NOW)
     assert len(checked) == 5
@@ -540,7 +542,7 @@ def test_nothing_is_kept_of_a_token_but_its_hash() -> None:
     issuers = trusting()
     for raw in (token(), damaged(token()), b"garbage", forge(claims(_1="Nobody"))):
         issuers.check(raw, ALICE, NOW)
-    assert issuers._checked == {
+    assert issuers._verifier._checked == {
         hashlib.sha256(token()).digest(): (KEY.public_key, True),
         hashlib.sha256(damaged(token())).digest(): (KEY.public_key, False),
     }

@@ -14,7 +14,8 @@ from presence_core.identity.issuer import (
     sign_revocations,
 )
 from presence_core.identity.keys import Identity
-from presence_core.identity.token import MAX_TOKEN, issue_token
+from presence_core.identity.token import issue_token
+from presence_core.identity.verdict import MAX_TOKEN
 
 AAD = b"presence-mesh/issuer/1"
 

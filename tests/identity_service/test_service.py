@@ -10,8 +10,9 @@ import pytest
 
 from presence_core.codec import base64url
 from presence_core.identity.issuer import KeySet, RevocationList, parse_object, read_object
+from presence_core.identity.issuers import Issuers
 from presence_core.identity.keys import Identity, peer_key_text
-from presence_core.identity.verify import Issuers, Taken
+from presence_core.identity.verdict import Taken
 from presence_core.model import IdentityStatus
 from presence_tui.identity_service.users import UsersFile
 from tests.cli.command import refused, run

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from presence_core.identity.issuer import MAX_PEER_KEYS, IssuerObjectError, KeySet
+from presence_core.identity.issuers import Issuers
 from presence_core.identity.keyfile import HomeError
 from presence_core.identity.keys import Identity
-from presence_core.identity.verify import Issuers, Taken
+from presence_core.identity.verdict import Taken
 from presence_core.model import IdentityStatus
 from presence_tui.identity_service.database import DATABASE_FILE, connect, transaction
 from presence_tui.identity_service.state import Issued, Login, State, new_token_id

@@ -17,7 +17,8 @@ import pytest
 
 from presence_core.codec import cbor
 from presence_core.identity.issuer import IssuerKey, parse_object, sign_revocations
-from presence_core.identity.verify import Issuers, Taken
+from presence_core.identity.issuers import Issuers
+from presence_core.identity.verdict import Taken
 from presence_core.model import IdentityStatus
 from tests.identity.issuing import (
     ALICE,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from presence_core.identity.issuer import KeySet, RevocationList
-from presence_core.identity.verify import Issuers
+from presence_core.identity.issuers import Issuers
 from tests.authority import Authority
 
 YEARS = 30 * 365 * 86_400

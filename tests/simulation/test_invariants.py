@@ -17,7 +17,8 @@ from presence_core.gossip.issuer_objects import IssuerGossip
 from presence_core.gossip.spread import Spread
 from presence_core.gossip.topology import EdgeKey, Topology
 from presence_core.identity.issuer import SignedObject
-from presence_core.identity.verify import Issuers, Taken, Verdict
+from presence_core.identity.verdict import Taken, Verdict
+from presence_core.identity.verify import Verifier
 from presence_core.model import ViewState
 from tests.simulation.chaos import run_chaos
 
@@ -83,12 +84,12 @@ def nobody_jumps_above_what_an_earlier_run_said() -> Iterator[None]:
 
 @contextmanager
 def whose_key_a_token_is_for_does_not_matter() -> Iterator[None]:
-    judge = Issuers._judge
+    judge = Verifier._judge
 
-    def careless(self: Issuers, checked: Any, peer_key: bytes, now: float) -> Verdict:
+    def careless(self: Verifier, checked: Any, peer_key: bytes, now: float) -> Verdict:
         return judge(self, checked, checked.token.peer_key, now)
 
-    with mock.patch.object(Issuers, "_judge", careless):
+    with mock.patch.object(Verifier, "_judge", careless):
         yield
 
 
@@ -100,13 +101,13 @@ def issuers_objects_are_not_handed_on() -> Iterator[None]:
 
 @contextmanager
 def older_objects_of_issuers_are_taken() -> Iterator[None]:
-    compare = Issuers._compare
+    compare = Verifier._compare
 
-    def careless(self: Issuers, signed: SignedObject) -> Taken:
+    def careless(self: Verifier, signed: SignedObject) -> Taken:
         taken = compare(self, signed)
         return Taken.NEWS if taken is Taken.OLDER else taken
 
-    with mock.patch.object(Issuers, "_compare", careless):
+    with mock.patch.object(Verifier, "_compare", careless):
         yield
 
 

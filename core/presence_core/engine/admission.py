@@ -12,7 +12,7 @@ from presence_core.codec.metadata import MetadataError, decode_metadata
 from presence_core.engine.bodies import inline_body
 from presence_core.gossip.record import RecordError, parse_record
 from presence_core.identity.keys import peer_key_text
-from presence_core.identity.verify import MISSING
+from presence_core.identity.verdict import MISSING
 from presence_core.model import (
     EMPTY,
     Allow,

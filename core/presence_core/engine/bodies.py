@@ -13,7 +13,7 @@ from presence_core.engine.peer_bodies import PeerBodies
 from presence_core.gossip.bodies import BodyStore
 from presence_core.gossip.messages import MAX_INLINE_BODIES, BodyChunk, BodyWant
 from presence_core.handshake.events import MessageType
-from presence_core.identity.token import MAX_TOKEN
+from presence_core.identity.verdict import MAX_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

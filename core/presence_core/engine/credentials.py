@@ -15,9 +15,10 @@ from presence_core.engine.credential_files import (
 )
 from presence_core.engine.identity_concerns import Concern, identity_concerns
 from presence_core.identity.issuer import IssuerObjectError, KeySet, parse_object
+from presence_core.identity.issuers import Issuers
 from presence_core.identity.keyfile import HomeError
 from presence_core.identity.token import parse_token
-from presence_core.identity.verify import Issuers, Taken
+from presence_core.identity.verdict import Taken
 from presence_core.model import ConditionState, Issuer
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from presence_core.engine.conditions import Conditions
     from presence_core.engine.credential_files import Folder
     from presence_core.identity.issuer import RevocationList
-    from presence_core.identity.verify import Verdict
+    from presence_core.identity.verdict import Verdict
 
 _MOST_SAID = 3
 """Concerns that are said in full."""
@@ -53,8 +54,9 @@ class Credentials:
         *,
         publish: Callable[[bytes | None], None],
         tell: Callable[[str], None],
+        issuers: Issuers | None = None,
     ) -> None:
-        self.issuers = Issuers()
+        self.issuers = issuers or Issuers()
         self.token: bytes | None = None
         self._given = given
         self._token_file = TokenFile(home)

@@ -17,7 +17,7 @@ from presence_core._version import __version__
 from presence_core.engine import admission
 from presence_core.engine.adapter import Adapter
 from presence_core.engine.conditions import Conditions
-from presence_core.engine.credentials import Credentials
+from presence_core.engine.credential_watch import CredentialWatch
 from presence_core.engine.graph import GraphBuilder
 from presence_core.engine.graph_pace import SLICE, GraphPace
 from presence_core.engine.home import mesh_of
@@ -84,7 +84,7 @@ class Engine:
         self._view = ViewKeeper(_utc)
         self._targets = Targets(self._rng)
         self.metadata = OwnMetadata(config.home_path, self._conditions, self._publish_metadata)
-        self.credentials = Credentials(
+        self.credentials = CredentialWatch(
             config.home_path,
             config.issuers,
             self._conditions,

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from presence_core.engine.peer_bodies import PeerBody
     from presence_core.gossip.record import Record
     from presence_core.gossip.topology import EdgeKey
-    from presence_core.identity.verify import Verdict
+    from presence_core.identity.verdict import Verdict
 
 
 class GraphBuilder:

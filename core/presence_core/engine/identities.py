@@ -10,8 +10,7 @@ import heapq
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from presence_core.identity.token import MAX_TOKEN
-from presence_core.identity.verify import MISSING, oversize, pending
+from presence_core.identity.verdict import MAX_TOKEN, MISSING, oversize, pending
 from presence_core.value_object import entity
 
 if TYPE_CHECKING:
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 
     from presence_core.engine.peer_bodies import PeerBody
     from presence_core.gossip.record import Record
-    from presence_core.identity.verify import Issuers, Verdict
+    from presence_core.identity.issuers import Issuers
+    from presence_core.identity.verdict import Verdict
 
 CHECKS_AT_ONCE = 16
 """Verdicts that are made between two ticks: two milliseconds, when each needs its signature."""

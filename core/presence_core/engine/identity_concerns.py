@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from presence_core.identity.verify import Verdict
+    from presence_core.identity.verdict import Verdict
 
 LAST_PART = 0.25
 """Of a token's life: renewal begins after two thirds of it, so that by then it has failed."""

@@ -28,7 +28,8 @@ from presence_core.gossip.record import Body, Edge, Record
 from presence_core.gossip.table import Table
 from presence_core.gossip.topology import EdgeKey, Topology, edge_key
 from presence_core.handshake.events import ByeCode, MessageType
-from presence_core.identity.verify import Issuers, Taken
+from presence_core.identity.issuers import Issuers
+from presence_core.identity.verdict import Taken
 
 if TYPE_CHECKING:
     import random

@@ -12,13 +12,12 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from presence_core.gossip.quota import Rates
-from presence_core.identity.issuer import IssuerObjectError, KeySet, parse_object
-from presence_core.identity.verify import Taken
+from presence_core.identity.verdict import Taken
 from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     from presence_core.identity.issuer import SignedObject
-    from presence_core.identity.verify import Issuers
+    from presence_core.identity.issuers import Issuers
 
 SENT_RATE, SENT_BURST = 1.0, 128.0
 """Objects that are sent over one link: so many a second, and at once. A new link gets two of each
@@ -86,12 +85,10 @@ class IssuerGossip:
         if name is not None:
             taken, why = Taken.KNOWN, ""
         else:
-            try:
-                signed = parse_object(raw)
-            except IssuerObjectError as error:
-                return Taken.REFUSED, str(error), ""
+            taken, why, signed = self._issuers.consider(raw)
+            if signed is None:
+                return taken, why, ""
             name = _name(signed)
-            taken, why = self._issuers.weigh(signed)
         if taken in (Taken.NEWS, Taken.KNOWN, Taken.OLDER):
             self._follow(self._lines[link], name, taken, now)
         return taken, why, name[0]
@@ -153,4 +150,4 @@ class IssuerGossip:
 
 def _name(signed: SignedObject) -> tuple[str, Kind]:
     """Return of whom an object is, and what."""
-    return signed.issuer, Kind.KEY_SET if isinstance(signed, KeySet) else Kind.REVOCATIONS
+    return signed.issuer, Kind.KEY_SET if signed.is_key_set else Kind.REVOCATIONS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -106,7 +107,8 @@ class Table:
         self._by_prefix: dict[bytes, bytes] = {}
         self._by_hash: dict[bytes, bytes] = {}
         self._digests = [0] * BUCKETS
-        self._members: list[dict[bytes, None]] = [{} for _ in range(BUCKETS)]
+        self._members: defaultdict[int, dict[bytes, None]] = defaultdict(dict)
+        """The keys of each bucket."""
         self._next_expiry = float("inf")
 
     def __len__(self) -> int:
@@ -296,9 +298,9 @@ class Table:
 
     def digests(self) -> Iterator[tuple[int, bytes]]:
         """Return the buckets that are not empty, with their digests."""
-        return ((n, self.digest(n)) for n, members in enumerate(self._members) if members)
+        return ((n, self.digest(n)) for n, members in sorted(self._members.items()) if members)
 
     def offers(self, bucket: int) -> Iterator[tuple[bytes, bytes]]:
         """Return prefix and mark of each record in a bucket, as Have names them."""
-        for key in self._members[bucket]:
+        for key in self._members.get(bucket, ()):
             yield key[:PREFIX_BYTES], self._entries[key].record.hash[:MARK_BYTES]

@@ -14,7 +14,7 @@ from presence_core.handshake import primitives
 from presence_core.handshake.cipher import CipherState, NoiseError, hkdf
 
 if TYPE_CHECKING:
-    from presence_core.handshake.primitives import X25519PrivateKey, X25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 __all__ = ["CipherState", "NoiseError", "NoiseHandshake"]
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
     generate = X25519PrivateKey.generate
@@ -26,9 +25,10 @@ else:
         generate = openssl.x25519.generate_key
         public_key = openssl.x25519.from_public_bytes
     except (ImportError, AttributeError):
+        from cryptography.hazmat.primitives.asymmetric import x25519
         from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-        generate = X25519PrivateKey.generate
-        public_key = X25519PublicKey.from_public_bytes
+        generate = x25519.X25519PrivateKey.generate
+        public_key = x25519.X25519PublicKey.from_public_bytes
 
-__all__ = ["ChaCha20Poly1305", "X25519PrivateKey", "X25519PublicKey", "generate", "public_key"]
+__all__ = ["ChaCha20Poly1305", "generate", "public_key"]

@@ -31,7 +31,7 @@ from presence_core.value_object import value_object
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from presence_core.handshake.primitives import X25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 MAX_HANDSHAKE_FRAME = 512
 MAX_BODY = 65_000

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -130,6 +130,7 @@ class KeySet:
     need not be one of these; ``issued_at`` (Unix seconds) is for people only.
     """
 
+    is_key_set: ClassVar[bool] = True
     issuer: str
     number: int
     keys: tuple[PublicKey, ...]
@@ -149,6 +150,7 @@ class RevocationList:
     Each list is the whole of it: what a newer one does not name is not revoked any more.
     """
 
+    is_key_set: ClassVar[bool] = False
     issuer: str
     number: int
     token_ids: frozenset[bytes]

@@ -33,11 +33,9 @@ from presence_core.identity.issuer import (
 )
 from presence_core.identity.keys import KeyFormatError, check_peer_key
 from presence_core.identity.mesh import PROTO
+from presence_core.identity.verdict import MAX_TOKEN
 from presence_core.model import EMPTY, IdentityStatus, JsonObject
 from presence_core.value_object import value_object
-
-MAX_TOKEN = 16 * 1_024
-"""Bytes of a token."""
 
 LEEWAY = 300.0
 """Seconds by which clocks may differ: a token is believed so much earlier and longer."""

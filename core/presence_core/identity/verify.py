@@ -1,15 +1,14 @@
-"""Whom to believe about identity: the trusted issuers, and what follows for each token.
+"""What is believed about identity: what comes to be trusted, and what follows for each token.
 
 Pure: bytes and a wall clock come in, verdicts go out (protocol §8.4). Signatures are checked once
-for a token and a key; what the time and a revocation list say is looked up each time.
+for a token and a key; what the time and a revocation list say is looked up each time. It is loaded
+by :class:`presence_core.identity.issuers.Issuers`, when there is something to decide.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from datetime import UTC, datetime
-from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -22,87 +21,23 @@ from presence_core.identity.issuer import (
     parse_object,
     same_content,
 )
+from presence_core.identity.issuers import Trusted
 from presence_core.identity.keys import short_id
-from presence_core.identity.token import LEEWAY, MAX_TOKEN, Token, TokenError, parse_token
+from presence_core.identity.token import LEEWAY, Token, TokenError, parse_token
+from presence_core.identity.verdict import FOREVER, Taken, Verdict, refused
 from presence_core.model import Identity, IdentityStatus
-from presence_core.value_object import entity, value_object
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from presence_core.identity.issuer import PublicKey, SignedObject
+    from presence_core.identity.issuers import Issuers
     from presence_core.model import JsonObject
 
 MAX_ISSUERS = 64
 MAX_REMEMBERED = 20_000
 """Tokens whose signature is not checked again: as many as there are peers in the largest table."""
-
-_FOREVER = math.inf
-
-
-@value_object(eq=False)
-class Verdict:
-    """What became of a token.
-
-    ``metadata`` is None unless it is verified or expired. ``until`` is the Unix time at which time
-    alone changes the verdict or its words, infinite if never.
-    """
-
-    identity: Identity
-    metadata: JsonObject | None = None
-    until: float = _FOREVER
-
-
-MISSING = Verdict(Identity())
-"""Of a peer whose record names no token."""
-
-
-def pending() -> Verdict:
-    """Return the verdict while the token that a record names is not here."""
-    return _PENDING
-
-
-def oversize(size: int) -> Verdict:
-    """Return the verdict on a token that is announced with more bytes than a token may have."""
-    return _refused(
-        IdentityStatus.OVERSIZE,
-        f"its identity token takes {size:,} bytes; the limit is {MAX_TOKEN:,}",
-    )
-
-
-def _refused(status: IdentityStatus, reason: str) -> Verdict:
-    return Verdict(Identity(status, reason))
-
-
-_PENDING = _refused(
-    IdentityStatus.PENDING, "its identity token is announced, and has not arrived yet"
-)
-
-
-class Taken(Enum):
-    """What became of a signed object.
-
-    ``NEWS``: it is in force now. ``KNOWN``, ``OLDER``: this or a newer one is here.
-    ``UNKNOWN_ISSUER``, ``UNKNOWN_KEY``: nobody here vouches for the issuer, or for the key that
-    signed it; nobody is to blame. ``CONFLICT``: the issuer itself has signed two different ones
-    with one number; whoever passes it on is not to blame. ``REFUSED``: not what it says it is.
-    """
-
-    NEWS = "news"
-    KNOWN = "known"
-    OLDER = "older"
-    UNKNOWN_ISSUER = "unknown_issuer"
-    UNKNOWN_KEY = "unknown_key"
-    CONFLICT = "conflict"
-    REFUSED = "refused"
-
-
-@entity
-class _Trusted:
-    """What is in force of one issuer."""
-
-    keys: KeySet
-    revoked: RevocationList | None = None
 
 
 @entity
@@ -115,15 +50,12 @@ class _Read:
     holds: bool | None
 
 
-class Issuers:
-    """The issuers that are trusted here, and their verdicts on tokens.
+class Verifier:
+    """Decides what comes to be trusted by some issuers, and what follows for tokens."""
 
-    ``version`` grows whenever a verdict may have changed.
-    """
-
-    def __init__(self) -> None:
-        self.version = 0
-        self._trusted: dict[str, _Trusted] = {}
+    def __init__(self, issuers: Issuers) -> None:
+        self._issuers = issuers
+        self._trusted = issuers.trusted
         self._checked: dict[bytes, tuple[PublicKey, bool]] = {}
         """By the hash of a token: the key under which its signature was checked; if it holds."""
 
@@ -164,26 +96,20 @@ class Issuers:
             self._put(signed)
         return taken
 
-    def distrust(self, issuer: str) -> bool:
-        """Forget an issuer, its keys and its revocations; return whether it was trusted."""
-        if self._trusted.pop(issuer, None) is None:
-            return False
-        self.version += 1
-        return True
-
-    def take(self, raw: bytes) -> tuple[Taken, str]:
+    def consider(self, raw: bytes) -> tuple[Taken, str, SignedObject | None]:
         """Take a signed object of unknown origin: verify it, then change what is in force.
 
-        Returns what became of it, and why it is not in force (empty for NEWS and KNOWN).
+        Returns what became of it, why it is not in force (empty for NEWS and KNOWN), and what it
+        says, if it can be read.
         """
         try:
             signed = parse_object(raw)
         except IssuerObjectError as error:
-            return Taken.REFUSED, f"a signed object of an issuer cannot be read: {error}"
-        return self.weigh(signed)
+            return Taken.REFUSED, f"a signed object of an issuer cannot be read: {error}", None
+        return *self.weigh(signed), signed
 
     def weigh(self, signed: SignedObject) -> tuple[Taken, str]:
-        """Do the same as :meth:`take` with an object that was read, and not checked."""
+        """Do the same as :meth:`consider` with an object that was read, and not checked."""
         trusted = self._trusted.get(signed.issuer)
         if trusted is None:
             return Taken.UNKNOWN_ISSUER, f"{_named(signed.issuer)} is not trusted here"
@@ -235,31 +161,8 @@ class Issuers:
         elif signed.issuer in self._trusted:
             self._trusted[signed.issuer].keys = signed
         else:
-            self._trusted[signed.issuer] = _Trusted(signed)
-        self.version += 1
-
-    def names(self) -> tuple[str, ...]:
-        """Return the names of the trusted issuers, in order."""
-        return tuple(sorted(self._trusted))
-
-    def key_set(self, issuer: str) -> KeySet | None:
-        """Return the key set in force of an issuer, None if it is not trusted."""
-        trusted = self._trusted.get(issuer)
-        return None if trusted is None else trusted.keys
-
-    def revocations(self, issuer: str) -> RevocationList | None:
-        """Return the revocation list in force of an issuer, None if there is none."""
-        trusted = self._trusted.get(issuer)
-        return None if trusted is None else trusted.revoked
-
-    def objects(self) -> tuple[bytes, ...]:
-        """Return what is in force of every issuer, to hand on: key set, then revocation list."""
-        return tuple(
-            signed.raw
-            for name in self.names()
-            for signed in (self._trusted[name].keys, self._trusted[name].revoked)
-            if signed is not None
-        )
+            self._trusted[signed.issuer] = Trusted(signed)
+        self._issuers.version += 1
 
     # -- what follows for a token
 
@@ -291,7 +194,7 @@ class Issuers:
         try:
             token = parse_token(raw)
         except TokenError as error:
-            return _refused(error.status, f"its identity token is of no use: {error}")
+            return refused(error.status, f"its identity token is of no use: {error}")
         key = self._key_of(token)
         if key is None:
             return _verdict(token, IdentityStatus.UNKNOWN_ISSUER, self._unknown(token))
@@ -379,7 +282,7 @@ def _verdict(
     status: IdentityStatus,
     reason: str,
     metadata: JsonObject | None = None,
-    until: float = _FOREVER,
+    until: float = FOREVER,
 ) -> Verdict:
     identity = Identity(
         status,

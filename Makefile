@@ -76,6 +76,7 @@ bench: $(VENV)/.dev $(PEERS)  ## the benchmarks but those that take long; networ
 	$(BIN)/python benchmarks/ui_latency.py
 	$(BIN)/python benchmarks/graph_layout.py
 	$(BIN)/python benchmarks/big_mesh.py
+	$(BIN)/python benchmarks/first_sync.py
 	$(BIN)/python benchmarks/identity.py
 	$(BIN)/python benchmarks/lan.py
 	$(BIN)/python benchmarks/hops.py
@@ -94,6 +95,7 @@ bench-short: $(VENV)/.dev  ## the quick form of all benchmarks, beside what is i
 	$(BIN)/python benchmarks/ui_latency.py --short
 	$(BIN)/python benchmarks/graph_layout.py --short
 	$(BIN)/python benchmarks/big_mesh.py --short
+	$(BIN)/python benchmarks/first_sync.py --short
 	$(BIN)/python benchmarks/identity.py --short
 	$(BIN)/python benchmarks/lan.py --short
 	$(BIN)/python benchmarks/hops.py --short

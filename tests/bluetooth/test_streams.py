@@ -132,6 +132,26 @@ async def test_a_goodbye_arrives_before_the_end(pair: Pair) -> None:
     assert not pair.listener.streams()
 
 
+async def test_what_comes_while_a_stream_is_paused_is_kept_for_later(pair: Pair) -> None:
+    ear, far = await pair.dial()
+    ear.stream.pause()
+    far.stream.write(b"x" * 3 * DEFAULT_FRAGMENT)
+    far.stream.close()
+    await asyncio.wait_for(far.ended.wait(), PATIENCE)  # all of it has been acknowledged
+    assert not ear.heard or ear.ended.is_set()
+    await asyncio.wait_for(ear.ended.wait(), PATIENCE)
+    assert ear.heard == b"x" * 3 * DEFAULT_FRAGMENT
+
+
+async def test_a_stream_that_is_resumed_goes_on(pair: Pair) -> None:
+    ear, far = await pair.dial()
+    ear.stream.pause()
+    far.stream.write(b"one")
+    ear.stream.resume()
+    far.stream.write(b"two")
+    assert await ear.until(6) == b"onetwo"
+
+
 async def test_who_gets_out_of_range_is_gone_at_both_ends(pair: Pair) -> None:
     ear, far = await pair.dial()
     pair.air.part("server", "client")

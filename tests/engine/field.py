@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from presence_core.engine.graph import GraphBuilder
 from presence_core.engine.node import Node
-from presence_core.engine.output import Hangup, Send
+from presence_core.engine.output import Hangup
 from presence_core.engine.own_record import NodeProfile
+from presence_core.gossip.exchange import Message
 from presence_core.gossip.messages import Hello
 from presence_core.gossip.record import parse_record
 from presence_core.handshake.events import ByeCode
@@ -132,7 +133,7 @@ class Field:
                     busy = True
                     self._carry(name, item)
 
-    def _carry(self, name: str, item: Send | Hangup) -> None:
+    def _carry(self, name: str, item: Message | Hangup) -> None:
         if isinstance(item, Hangup):
             self.hung_up.append((name, item.code))
             if (name, item.link) in self.ends:

@@ -8,8 +8,9 @@ import pytest
 
 from presence_core.codec.metadata import encode_metadata
 from presence_core.engine.bodies import ASK_AGAIN_SECONDS
-from presence_core.engine.output import Hangup, Send
+from presence_core.engine.output import Hangup
 from presence_core.gossip.bodies import CHUNK_SECONDS
+from presence_core.gossip.exchange import Message
 from presence_core.gossip.messages import BodyChunk
 from presence_core.handshake.events import MessageType
 from tests.engine.field import BLE, Field, value_of
@@ -27,14 +28,14 @@ class SpoiltField(Field):
         super().__init__()
         self.silent = silent
 
-    def _carry(self, name: str, item: Send | Hangup) -> None:
-        if name == "liar" and isinstance(item, Send) and item.type == MessageType.BODY_CHUNK:
+    def _carry(self, name: str, item: Message | Hangup) -> None:
+        if name == "liar" and isinstance(item, Message) and item.type == MessageType.BODY_CHUNK:
             if self.silent:
                 return
             chunk = BodyChunk.decode(item.body)
             lie = replace(chunk, data=bytes(len(chunk.data)))
-            item = Send(item.link, item.type, lie.encode())
-        if name == "bob" and isinstance(item, Send) and item.type == MessageType.HAVE:
+            item = Message(item.link, item.type, lie.encode())
+        if name == "bob" and isinstance(item, Message) and item.type == MessageType.HAVE:
             return
         super()._carry(name, item)
 

@@ -142,7 +142,7 @@ def check(node: Node, seen: set[bytes]) -> None:
     known = set(table.entries()) | {link.key for link in node.links.values()}
     assert set(node.sightings) <= known
     assert set(node.compatible) <= known
-    assert set(node._epochs) <= known
+    assert set(node.epochs_learned) | node._newcomers <= known
     assert set(node.topology._listed) <= known
 
 
@@ -170,7 +170,6 @@ def test_whatever_neighbours_send_what_is_remembered_is_bounded(
                 node.link_down(item.link, now)
                 for who in [who for who, link in links.items() if link == item.link]:
                     del links[who]
-        node.adverts.clear()
         node.rerouted.clear()
 
     for who, messages, pause, leaves in steps:

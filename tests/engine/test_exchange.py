@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presence_core.codec.metadata import MAX_METADATA_BYTES, encode_metadata, metadata_size
-from presence_core.engine.output import Send
 from presence_core.gossip import exchange as exchange_module
+from presence_core.gossip.exchange import Message
 from presence_core.gossip.messages import PREFIX_BYTES, Have, Records, Summary, Want
 from presence_core.gossip.quota import COOL_DOWN, Offence
 from presence_core.gossip.record import Body, Edge, Record, sign_record
@@ -467,7 +467,7 @@ def test_nobody_draws_more_records_than_it_was_offered(field: Field) -> None:
         field.say("alice", "bob", MessageType.WANT, wanted)
         bob = field.nodes["bob"]
         bob.tick(field.now)
-        said = [item for item in bob.take_output() if isinstance(item, Send)]
+        said = [item for item in bob.take_output() if isinstance(item, Message)]
         assert {item.type for item in said} <= {MessageType.RECORDS}
         return sum(len(Records.decode(item.body).items) for item in said)
 

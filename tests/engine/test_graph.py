@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -19,6 +20,7 @@ from presence_core.handshake.events import MessageType
 from presence_core.identity.keys import Identity, peer_key_text
 from presence_core.identity.mesh import MeshKey
 from presence_core.model import Mesh, Peer, PresenceGraph, PresenceState, View, ViewState
+from presence_core.schema import graph_to_json
 
 MESH = MeshKey.generate("test")
 WALL = 1_790_000_000
@@ -236,3 +238,46 @@ def test_a_link_that_goes_takes_the_ways_over_it(line: Told) -> None:
     line.link_up()
     graph = line.build()
     assert {p.presence.state for p in graph.remote_peers} == {PresenceState.ONLINE}
+
+
+def test_a_graph_made_in_slices_is_the_same_whatever_happens_between_them() -> None:
+    whole, sliced = Told(), Told()
+    later: list[Callable[[Told], None]] = [part_behind_100, move_20, say_goodbye_150]
+    for change in later:
+        change(whole)
+    sliced.node.tick(0.0)
+    slices = 0
+    while not sliced.builder.prepare(7):
+        slices += 1
+        if later and slices % 15 == 0:
+            later.pop(0)(sliced)
+            sliced.node.tick(0.0)
+    assert not later
+    assert slices >= 2 * PEERS // 7
+    assert graph_to_json(sliced.build()) == graph_to_json(whole.build())
+
+
+def part_behind_100(told: Told) -> None:
+    for one, other in ((100, 101), (101, 100)):
+        told.edges[one].discard(other)
+        told.tell(one)
+
+
+def move_20(told: Told) -> None:
+    told.metadata[20] = told.node.bodies.put_own(encode_metadata({"at": "pier"}))
+    told.tell(20)
+
+
+def say_goodbye_150(told: Told) -> None:
+    told.tell(150, leaving=True)
+
+
+def test_a_slice_is_no_more_than_what_it_may_be(made: Counter[str]) -> None:
+    told = Told()
+    told.node.tick(0.0)
+    while not told.builder.prepare(7):
+        assert sum(made.values()) <= 7
+        made.clear()
+    made.clear()
+    told.build()
+    assert sum(made.values()) <= 7 + 1  # and the local peer, whom its own link has changed

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from presence_core.engine.output import Output, Send
+from presence_core.engine.output import Output
+from presence_core.gossip.exchange import Message
 from presence_core.gossip.messages import (
     DIGEST_BYTES,
     MARK_BYTES,
@@ -105,7 +106,7 @@ class HostilePeer(Peer):
         super()._carry_out(output)
 
     def _only_mine(self, item: Output) -> Output | None:
-        if not isinstance(item, Send) or item.type in (MessageType.BODY_WANT, MessageType.WANT):
+        if not isinstance(item, Message) or item.type in (MessageType.BODY_WANT, MessageType.WANT):
             return item
         if item.type != MessageType.RECORDS:
             return None
@@ -113,23 +114,23 @@ class HostilePeer(Peer):
         own = [
             pair for pair in Records.decode(item.body).items if mine and pair[1] == mine.record.raw
         ]
-        return Send(item.link, item.type, Records(tuple(own)).encode()) if own else None
+        return Message(item.link, item.type, Records(tuple(own)).encode()) if own else None
 
     def _aged(self, item: Output) -> Output:
         """Pass a record on as if it were about to expire."""
-        if not isinstance(item, Send) or item.type != MessageType.RECORDS:
+        if not isinstance(item, Message) or item.type != MessageType.RECORDS:
             return item
         ages = (3_500, 3_590, 3_599, 3_600, 4_000, 1 << 40)
         pairs = tuple((self._rng.choice(ages), raw) for _, raw in Records.decode(item.body).items)
-        return Send(item.link, item.type, Records(pairs).encode())
+        return Message(item.link, item.type, Records(pairs).encode())
 
     def _spoiled(self, item: Output) -> Output:
         """Answer with another body than the one that was asked for."""
-        if not isinstance(item, Send) or item.type != MessageType.BODY_CHUNK:
+        if not isinstance(item, Message) or item.type != MessageType.BODY_CHUNK:
             return item
         chunk = BodyChunk.decode(item.body)
         other = replace(chunk, data=self._rng.randbytes(len(chunk.data)))
-        return Send(item.link, item.type, other.encode())
+        return Message(item.link, item.type, other.encode())
 
     def _misbehave(self) -> None:
         if not self.running:
@@ -233,7 +234,7 @@ class HostilePeer(Peer):
         return raw[:place] + bytes([bent]) + raw[place + 1 :]
 
     def _send_bad_shapes(self) -> None:
-        """Send records that are signed well and break a bound."""
+        """Message records that are signed well and break a bound."""
         keys = [Identity.from_private_bytes(self._rng.randbytes(32)).peer_key for _ in range(65)]
         wide = self._forge("wide", self._next_seq(), tuple((key, 1, 0) for key in keys))
         heavy = self._forge("heavy", self._next_seq(), metadata=(bytes(32), 200_000))

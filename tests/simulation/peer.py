@@ -23,12 +23,13 @@ from presence_core.engine.engine import DIAL_SECONDS, HOUSEKEEPING_SECONDS
 from presence_core.engine.gate import HandshakeGate
 from presence_core.engine.graph import GraphBuilder
 from presence_core.engine.node import Node
-from presence_core.engine.output import Output, Send
+from presence_core.engine.output import Output
 from presence_core.engine.own_record import NodeProfile
 from presence_core.engine.peering import Peering
 from presence_core.engine.targets import Target, Targets
 from presence_core.engine.ties import Refusal
 from presence_core.engine.view import Sight, ViewKeeper
+from presence_core.gossip.exchange import Message
 from presence_core.gossip.messages import Hello, MessageError, Peers
 from presence_core.handshake.events import ByeCode, MessageType
 from presence_core.handshake.session import LAN
@@ -471,7 +472,7 @@ class Peer:
             end = self.admitted.get(item.link)
             if end is None:
                 continue
-            if isinstance(item, Send):
+            if isinstance(item, Message):
                 end.transmit(item.type, item.body, moment)
             else:
                 self._hang_up(end, item.code)

@@ -14,7 +14,7 @@ from presence_core.model import Connection, transport_name
 from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from presence_core.gossip.topology import EdgeKey, EdgeState, Topology
 
@@ -42,20 +42,17 @@ class Connections:
         self._by_id: Ordered[Connection] = Ordered()
         self._measures: Mapping[EdgeKey, LinkMeasure] = {}
 
-    def update(
-        self, edges: Iterable[EdgeKey], measures: Mapping[EdgeKey, LinkMeasure]
-    ) -> set[bytes]:
-        """Follow edges that have changed, and measures; return the peers that this concerns."""
+    def measured(self, measures: Mapping[EdgeKey, LinkMeasure]) -> set[bytes]:
+        """Take what our own links measure now; return the peers that this concerns."""
         before, self._measures = self._measures, measures
-        concerned = {
-            edge
-            for edge in before.keys() | measures.keys()
-            if before.get(edge) != measures.get(edge)
-        }
-        concerned.update(edges)
-        for edge in concerned:
+        every = before.keys() | measures.keys()
+        return self.renew([edge for edge in every if before.get(edge) != measures.get(edge)])
+
+    def renew(self, edges: Collection[EdgeKey]) -> set[bytes]:
+        """Follow edges that have changed; return the peers that this concerns."""
+        for edge in edges:
             self._renew(edge, self._topology.edge(edge))
-        return {end for edge in concerned for end in edge[:2]}
+        return {end for edge in edges for end in edge[:2]}
 
     def _renew(self, edge: EdgeKey, state: EdgeState | None) -> None:
         if state is None:

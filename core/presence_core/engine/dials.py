@@ -85,9 +85,7 @@ class Dials:
 
     def tick(self, now: float) -> None:
         """Follow who has got out of reach, and who has come back."""
-        adverts, self._node.adverts = self._node.adverts, {}
-        for name, key in adverts.items():
-            self._targets.bind(name, key)
+        self._name_adverts()
         rerouted, self._node.rerouted = self._node.rerouted, set()
         for key in rerouted:
             if self._node.topology.reachable(key):
@@ -97,6 +95,17 @@ class Dials:
                 missed = entry is not None and not entry.record.leaving
                 self._targets.out_of_reach(key, now, self._seekers() if missed else 0)
 
+    def _name_adverts(self) -> None:
+        """Tell of known peers under which names they announce themselves.
+
+        Only when there is an advert of which nobody knows whose it is: the names are some work, and
+        most peers of a large mesh are out of earshot.
+        """
+        if self._targets.nameless():
+            learned, self._node.epochs_learned = self._node.epochs_learned, {}
+            for key, epoch in learned.items():
+                self._targets.bind(self._node.mesh.instance_name(key, epoch), key)
+
     def due(self, now: float, knocking: Container[str] = ()) -> list[Target]:
         """Return whom to dial now, marked as dialling.
 
@@ -104,6 +113,7 @@ class Dials:
         From a host of ``knocking`` somebody is shaking hands with us already: it is left alone for
         a moment, as it is probably the same peer.
         """
+        self._name_adverts()
         seeking, more = self._wishes(now)
         chosen: list[Target] = []
         if not seeking and not more:

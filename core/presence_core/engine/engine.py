@@ -19,6 +19,7 @@ from presence_core.engine.adapter import Adapter
 from presence_core.engine.conditions import Conditions
 from presence_core.engine.credential_watch import CredentialWatch
 from presence_core.engine.graph import GraphBuilder
+from presence_core.engine.graph_pace import SLICE, GraphPace
 from presence_core.engine.home import mesh_of
 from presence_core.engine.home_watch import HomeWatch
 from presence_core.engine.host import device_name, os_name
@@ -50,12 +51,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GRAPH_SECONDS = 0.05
-"""Graphs are built at most this often, however much happens."""
-
-FILLING_SECONDS = 0.1
-"""The same while the view fills: there is much else to do then."""
-
 DIAL_SECONDS = 0.01
 """How soon targets are looked through after something happened; often much happens at once."""
 
@@ -83,7 +78,7 @@ class Engine:
         self._rng = random.Random(random.SystemRandom().getrandbits(64))
         self._clock = Clock(self._loop.time, lambda: time.time_ns() // 1_000_000)
         self._running = False
-        self._build_timer: asyncio.TimerHandle | None = None
+        self._build_timer: asyncio.Handle | None = None
         self._conditions = Conditions(_utc, self._changed)
         self._reports = Reports(self._conditions)
         self._view = ViewKeeper(_utc)
@@ -120,7 +115,7 @@ class Engine:
         self._dial_timer: asyncio.TimerHandle | None = None
         self._give_back_timer: asyncio.TimerHandle | None = None
         self._pump_handle: asyncio.Handle | None = None
-        self._built_at = float("-inf")
+        self._pace = GraphPace()
 
     # -- life
 
@@ -358,12 +353,9 @@ class Engine:
 
     def _changed(self) -> None:
         """Publish a graph soon: at once after a quiet time, else within the building interval."""
-        if not self._running or self._build_timer is not None:
-            return
-        filling = self._view.view.state is ViewState.FILLING
-        pause = FILLING_SECONDS if filling else GRAPH_SECONDS
-        at = max(self._clock.now(), self._built_at + pause)
-        self._build_timer = self._loop.call_at(at, self._build)
+        if self._running and self._build_timer is None:
+            at = max(self._clock.now(), self._pace.next_at)
+            self._build_timer = self._loop.call_at(at, self._build)
 
     def newest_graph(self) -> PresenceGraph:
         """Return the graph of now, also when the next one would be published a moment later."""
@@ -371,14 +363,22 @@ class Engine:
             self._pump()
         if self._build_timer is not None:
             self._build_timer.cancel()
-            self._build()
+            self._build(whole=True)
         return self.watch.latest
 
-    def _build(self) -> None:
+    def _build(self, *, whole: bool = False) -> None:
+        """Make the next graph; when it is much work, a slice of it, so that nobody waits."""
         self._build_timer = None
-        if self._running:
-            self._built_at = self._clock.now()
+        if not self._running:
+            return
+        began = self._clock.now()
+        if whole or self._builder.prepare(SLICE) or self._pace.late(began):
             self.watch.publish(self._make_graph())
+            self._pace.worked(began, self._clock.now())
+            self._pace.made(self._clock.now(), filling=self._filling())
+        else:
+            self._pace.worked(began, self._clock.now())
+            self._build_timer = self._loop.call_soon(self._build)
 
     def _make_graph(self) -> PresenceGraph:
         now = self._clock.now()
@@ -419,7 +419,10 @@ class Engine:
 
     def _house_pause(self) -> float:
         """Look more often while the view fills: people and scripts wait for it to be current."""
-        return 0.1 if self._view.view.state is ViewState.FILLING else HOUSEKEEPING_SECONDS
+        return 0.1 if self._filling() else HOUSEKEEPING_SECONDS
+
+    def _filling(self) -> bool:
+        return self._view.view.state is ViewState.FILLING
 
     def _look_around(self) -> None:
         now = self._clock.now()

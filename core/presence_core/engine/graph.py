@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from presence_core.engine.node import Node
     from presence_core.engine.peer_bodies import PeerBody
     from presence_core.gossip.record import Record
+    from presence_core.gossip.topology import EdgeKey
     from presence_core.identity.verdict import Verdict
 
 
@@ -55,6 +56,30 @@ class GraphBuilder:
         """Remote peers by the text of their key."""
         self._local: Peer
         self._heard: dict[bytes, int] = {}
+        self._edges: set[EdgeKey] = set()
+        self._changed: set[bytes] = set()
+        """Edges and peers that have changed and are not brought up to date yet."""
+
+    def prepare(self, most: int) -> bool:
+        """Bring up to ``most`` connections or peers up to date; False when there are more.
+
+        What :meth:`build` would do in one go keeps everybody waiting when a large mesh comes to be
+        known, or goes.
+        """
+        self._gather()
+        if len(self._edges) + len(self._changed) <= most:
+            return True
+        edges = [self._edges.pop() for _ in range(min(most, len(self._edges)))]
+        self._changed |= self._connections.renew(edges)
+        for _ in range(min(most - len(edges), len(self._changed))):
+            self._refresh(self._changed.pop())
+        return False
+
+    def _gather(self) -> None:
+        node = self._node
+        self._edges |= node.changed_edges
+        self._changed |= node.changed
+        node.changed_edges, node.changed = set(), set()
 
     def build(
         self,
@@ -68,14 +93,15 @@ class GraphBuilder:
     ) -> PresenceGraph:
         """Make the graph of now. ``measures`` are by link id."""
         node = self._node
-        changed, node.changed = node.changed, set()
-        edges, node.changed_edges = node.changed_edges, set()
+        self._gather()
         measured = [
             (link, measure) for link in node.links.values() if (measure := measures.get(link.id))
         ]
         self._heard = {link.key: measure.heard_ms for link, measure in measured}
         own = {edge_key(node.key, link.key, link.transport): measure for link, measure in measured}
-        waiting = changed | self._connections.update(edges, own) | self._restanding()
+        concerned = self._connections.renew(self._edges) | self._connections.measured(own)
+        waiting = self._changed | concerned | self._restanding()
+        self._edges, self._changed = set(), set()
         while waiting:
             for key in waiting:
                 self._refresh(key)

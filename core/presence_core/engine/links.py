@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from presence_core.engine import admission
 from presence_core.engine.addresses import addresses_of
 from presence_core.engine.admission import Applicant, ConnectionRequestHandler
+from presence_core.engine.checks import Checks
 from presence_core.engine.connections import LinkMeasure
 from presence_core.engine.gate import HandshakeGate, is_loopback
 from presence_core.engine.link import Link
-from presence_core.engine.output import Output, Send
 from presence_core.engine.ties import Refusal
+from presence_core.gossip.exchange import Message
 from presence_core.gossip.messages import Hello, MessageError, Peers
 from presence_core.handshake import primitives
 from presence_core.handshake.events import ByeCode, Closed, CloseReason, MessageType
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from presence_core.engine.node import Node
+    from presence_core.engine.output import Output
     from presence_core.engine.peering import Peering
     from presence_core.engine.reports import Reports
     from presence_core.engine.targets import Target
@@ -87,6 +89,7 @@ class Links:
         self._happened = happened
         self._missed = missed
         self._signal = signal
+        self._checks = Checks(node, clock=clock.now, happened=happened)
         self._static = primitives.generate()
         self._gate = HandshakeGate()
         self._at_gate: set[int] = set()
@@ -175,8 +178,7 @@ class Links:
     def link_message(self, link: Link, kind: int, body: bytes) -> None:
         """Pass on a message of a neighbour, or take a step of its admission."""
         if link.id in self.admitted:
-            self._node.message(link.id, kind, body, self._clock.now())
-            self._happened()
+            self._checks.message(link, kind, body)
             return
         applicant = self._applicants.get(link.id)
         if applicant is None:
@@ -201,6 +203,7 @@ class Links:
         now = self._clock.now()
         log.debug("link %d (%s) closed: %s %s", link.id, link.stream.remote, closed.reason, closed)
         key = link.session.peer_key
+        self._checks.finish(link)
         self._half_open.pop(link.id, None)
         applicant = self._applicants.pop(link.id, None)
         if applicant is not None:
@@ -341,7 +344,7 @@ class Links:
             link = self.admitted.get(item.link)
             if link is None:
                 continue
-            if isinstance(item, Send):
+            if isinstance(item, Message):
                 link.send(item.type, item.body)
                 touched[link.id] = link
             else:

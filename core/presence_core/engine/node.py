@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from presence_core.engine.bodies import NodeBodies
 from presence_core.engine.identities import Identities
-from presence_core.engine.output import Hangup, Output, Send
+from presence_core.engine.output import Hangup, Output
 from presence_core.engine.own_record import NodeProfile, OwnRecord
 from presence_core.gossip import messages
 from presence_core.gossip.contradictions import Contradictions
-from presence_core.gossip.exchange import Exchange, TooMuch
+from presence_core.gossip.exchange import Checked, Exchange, Message, TooMuch
 from presence_core.gossip.issuer_objects import IssuerGossip
 from presence_core.gossip.messages import MessageError
 from presence_core.gossip.quota import Offence
@@ -33,7 +33,7 @@ from presence_core.identity.verdict import Taken
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from presence_core.identity.keys import Identity
     from presence_core.identity.mesh import MeshKey
@@ -111,7 +111,7 @@ class Node:
         self._bodies = NodeBodies(
             self._newest,
             metadata_changed=self._note,
-            token_changed=self._look_at_token,
+            token_changed=lambda key: self.identities.look(key),  # noqa: PLW0108  they come below
             slow=self._is_slow,
             now=now,
         )
@@ -136,9 +136,10 @@ class Node:
         """The same of edges."""
         self.rerouted: set[bytes] = set()
         """Peers to which there is another way, or none any more, since a reader took this."""
-        self.adverts: dict[str, bytes] = {}
-        """Under which names peers announce themselves, learned since a reader took this."""
-        self._epochs: dict[bytes, int] = {}
+        self.epochs_learned: dict[bytes, int] = {}
+        """The epochs of peers, on which their adverts depend, since a reader took this."""
+        self._newcomers: set[bytes] = set()
+        """Peers of which it is yet to be worked out whether they can be reached."""
         self._wall_ms = wall_ms
         self._addresses = addresses
         self._own = OwnRecord(
@@ -243,6 +244,13 @@ class Node:
             if not self.exchange.offence(link, Offence.MALFORMED, str(error), now):
                 self._hang_up(link, ByeCode.PROTOCOL, str(error))
 
+    def take_records(
+        self, link: int, records: messages.Records, checked: Mapping[bytes, Checked], now: float
+    ) -> None:
+        """Handle a message of records of which some have been checked by who calls."""
+        if link in self.links and not self.exchange.over(link):
+            self.exchange.take(link, records, now, checked)
+
     def set_metadata(self, data: bytes | None, now: float) -> None:
         """Publish other metadata, in its CBOR form; None publishes that there is none."""
         if self._bodies.set_metadata(data):
@@ -289,6 +297,8 @@ class Node:
         for key in self.table.take_evicted():
             self._drop(key)
         settled = self.topology.settle()
+        self.changed |= self._newcomers
+        self._newcomers.clear()
         if not settled.edges:
             return
         self._contradictions.follow(settled, now)
@@ -307,10 +317,10 @@ class Node:
             if isinstance(item, TooMuch):
                 self._hang_up(item.link, ByeCode.LIMIT, item.why)
             else:
-                self._output.append(Send(item.link, item.type, item.body))
+                self._output.append(Message(item.link, item.type, item.body))
         for link, raw in self._issuer_gossip.due(now):
-            self._output.append(Send(link, MessageType.ISSUER_OBJECT, raw))
-        self._output += (Send(*message) for message in self._bodies.messages(now))
+            self._output.append(Message(link, MessageType.ISSUER_OBJECT, raw))
+        self._output += (Message(*message) for message in self._bodies.messages(now))
 
     def next_time(self) -> float:
         """When :meth:`tick` has something to do; infinity for never."""
@@ -375,12 +385,11 @@ class Node:
     def record_taken(self, record: Record, link: int, now: float) -> None:
         """Follow up a record that is news."""
         self._see(record.key)
-        self.changed.add(record.key)
+        known = self.topology.reachable(record.key)
+        (self.changed if known else self._newcomers).add(record.key)
         if self.topology.claim(record.key, record.edges):
             self._own.contradict(now)
-        if self._epochs.get(record.key) != record.epoch:
-            self._epochs[record.key] = record.epoch
-            self.adverts[self.mesh.instance_name(record.key, record.epoch)] = record.key
+        self.epochs_learned[record.key] = record.epoch
         self.identities.look(record.key)
         self.record_held(record, link, now)
 
@@ -398,7 +407,8 @@ class Node:
         self.identities.look(key)
         self.sightings.pop(key, None)
         self.compatible.pop(key, None)
-        self._epochs.pop(key, None)
+        self.epochs_learned.pop(key, None)
+        self._newcomers.discard(key)
         self.topology.claim(key, ())
         self.changed.add(key)
 
@@ -424,9 +434,6 @@ class Node:
 
     def _on_body_chunk(self, link: int, body: bytes, _now: float) -> None:
         self._bodies.came(link, body)
-
-    def _look_at_token(self, key: bytes) -> None:
-        self.identities.look(key)
 
     def _on_issuer_object(self, link: int, body: bytes, now: float) -> None:
         if not self._issuer_gossip.allows(link, now):

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from presence_core.gossip.exchange import Message
 from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     from presence_core.handshake.events import ByeCode
-
-
-@value_object
-class Send:
-    """Ask the engine to send a message on a link."""
-
-    link: int
-    type: int
-    body: bytes
 
 
 @value_object
@@ -28,4 +20,5 @@ class Hangup:
     why: str
 
 
-Output = Send | Hangup
+Output = Message | Hangup
+"""A message to send, or a link to end."""

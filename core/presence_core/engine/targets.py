@@ -84,6 +84,8 @@ class Targets:
         self._in_reach: set[bytes] = set()
         self._sought: dict[str, Target] = {}
         """Those behind which is nobody who is in reach, as far as is known, and configured ones."""
+        self._nameless: set[str] = set()
+        """Those of which nobody knows who is behind them."""
         self._dialling = 0
 
     # -- what discovery says
@@ -145,13 +147,20 @@ class Targets:
         if target is not None:
             self._own(target, key)
 
+    def nameless(self) -> bool:
+        """Whether there is a target of which nobody knows who is behind it."""
+        return bool(self._nameless)
+
     def _own(self, target: Target, key: bytes | None) -> None:
         if target.peer_key is not None:
             self._of[target.peer_key].discard(target.name)
             if not self._of[target.peer_key]:
                 del self._of[target.peer_key]
         target.peer_key = key
-        if key is not None:
+        if key is None:
+            self._nameless.add(target.name)
+        else:
+            self._nameless.discard(target.name)
             self._of.setdefault(key, set()).add(target.name)
         self._sort(target)
 
@@ -165,6 +174,7 @@ class Targets:
 
     def _remove(self, target: Target) -> None:
         self._own(target, None)
+        self._nameless.discard(target.name)
         del self._targets[target.name], self._sought[target.name]
 
     def _targets_of(self, key: bytes) -> list[Target]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from presence_core.gossip.messages import (
@@ -40,7 +41,7 @@ from presence_core.value_object import value_object
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from presence_core.identity.mesh import MeshKey
 
@@ -58,6 +59,10 @@ to pass an older one on."""
 MAX_ANSWERED = 128
 """Records that are sent in answer to one Want; an honest neighbour asks for half as many."""
 
+Checked = Record | RecordError
+"""A verified record, or what is wrong with the bytes."""
+
+_NOTHING: Mapping[bytes, Checked] = MappingProxyType({})
 _TAKEN = (Accepted.NEW, Accepted.NEWER, Accepted.EQUIVOCATION)
 
 
@@ -173,20 +178,33 @@ class Exchange:
     # -- what neighbours say
 
     def records(self, link: int, body: bytes, now: float) -> None:
-        """Take records. Raises MessageError."""
+        """Take a message of records. Raises MessageError."""
+        self.take(link, Records.decode(body), now)
+
+    def unknown(self, records: Records) -> list[bytes]:
+        """Return which of these records are not held: their signatures are to be checked."""
+        holder = self.table.holder
+        return [raw for _, raw in records.items if holder(hashlib.sha256(raw).digest()) is None]
+
+    def take(
+        self, link: int, records: Records, now: float, checked: Mapping[bytes, Checked] = _NOTHING
+    ) -> None:
+        """Take records. ``checked`` has what :func:`parse_records` has made of some of them."""
         unknown: list[tuple[int, bytes]] = []
-        for age, raw in Records.decode(body).items:
+        for age, raw in records.items:
             held = self.table.holder(hashlib.sha256(raw).digest())
             if held is not None:
                 held.heard_again(float(age), now)
                 self._held(held.record, link, now)
             else:
                 unknown.append((age, raw))
-        parsed = parse_records([raw for _, raw in unknown], self._mesh)
+        rest = [raw for _, raw in unknown if raw not in checked]
+        parsed = dict(zip(rest, parse_records(rest, self._mesh), strict=True))
         line = self._lines[link]
-        for (age, _), record in zip(unknown, parsed, strict=True):
+        for age, raw in unknown:
             if line.over:
                 return
+            record = parsed[raw] if raw in parsed else checked[raw]
             if isinstance(record, RecordError):
                 self.offence(link, Offence.INVALID, str(record), now)
                 continue

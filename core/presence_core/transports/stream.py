@@ -30,6 +30,12 @@ class Stream(Protocol):
     def attach(self, user: StreamUser) -> None:
         """Say who receives the bytes; what came before is handed over at once."""
 
+    def pause(self) -> None:
+        """Hand over nothing until :meth:`resume`: what the other end sends waits on its way."""
+
+    def resume(self) -> None:
+        """Hand over bytes again. Nothing happens if it was not paused."""
+
     def write(self, data: bytes) -> None:
         """Queue bytes; ignored when the stream is closed."""
 

@@ -75,6 +75,16 @@ class TcpStream(asyncio.Protocol):
         else:
             self._user.stream_closed(exc)
 
+    def pause(self) -> None:
+        """See :meth:`Stream.pause`."""
+        if self._wire is not None:
+            self._wire.pause_reading()
+
+    def resume(self) -> None:
+        """See :meth:`Stream.resume`."""
+        if self._wire is not None:
+            self._wire.resume_reading()
+
     def write(self, data: bytes) -> None:
         """See :meth:`Stream.write`."""
         wire = self._wire

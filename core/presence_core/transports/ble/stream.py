@@ -49,7 +49,8 @@ class BleStream:
         self._release = release
         self._loop = asyncio.get_running_loop()
         self._user: StreamUser | None = None
-        self._early = bytearray()
+        self._paused = False
+        self._waiting = bytearray()
         self._error: Exception | None = None
         self._over = False
         self._told = False
@@ -62,11 +63,18 @@ class BleStream:
     def attach(self, user: StreamUser) -> None:
         """See :meth:`Stream.attach`."""
         self._user = user
-        early, self._early = bytes(self._early), bytearray()
-        if early:
-            user.data_received(early)
+        self._hand_over()
         if self._told:
             user.stream_closed(self._error)
+
+    def pause(self) -> None:
+        """See :meth:`Stream.pause`. The other end goes on: so slowly that it may be kept here."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """See :meth:`Stream.resume`."""
+        self._paused = False
+        self._hand_over()
 
     def write(self, data: bytes) -> None:
         """See :meth:`Stream.write`."""
@@ -97,10 +105,8 @@ class BleStream:
             return
         data = self._channel.receive(fragment, self._loop.time())
         if data and self._close_by is None:
-            if self._user is None:
-                self._early += data
-            else:
-                self._user.data_received(data)
+            self._waiting += data
+            self._hand_over()
         self._wake.set()
 
     def lost(self, detail: str) -> None:
@@ -108,6 +114,14 @@ class BleStream:
         if not self._over:
             self._error = ConnectionResetError(detail)
             self.abort()
+
+    def _hand_over(self) -> None:
+        user, data = self._user, bytes(self._waiting)
+        if user is None or self._paused or not data:
+            return
+        self._waiting.clear()
+        if self._close_by is None:
+            user.data_received(data)
 
     # -- carrying fragments
 
@@ -158,5 +172,6 @@ class BleStream:
     def _tell(self) -> None:
         if not self._told:
             self._told = True
+            self.resume()
             if self._user is not None:
                 self._user.stream_closed(self._error)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from presence_core.gossip.messages import MessageError, Records
 from presence_core.gossip.record import parse_records
 from presence_core.handshake.events import MessageType
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ MANY_BYTES = 1_500
 """A message that is shorter cannot have so many."""
 
 
-@dataclass(slots=True)
+@entity
 class _Batch:
     """A message of a link that is being checked, and what has come over the link since."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from presence_core.handshake.events import (
@@ -15,6 +14,7 @@ from presence_core.handshake.events import (
     RttMeasured,
 )
 from presence_core.handshake.session import Session, State
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ class LinkUser(Protocol):
         """The link has ended; nothing more will come of it."""
 
 
-@dataclass(slots=True)
+@entity
 class Rtt:
     """The round trip of a link, smoothed: one slow answer is not news."""
 

@@ -11,7 +11,6 @@ Data goes one way: message -> verified record -> table -> topology. How records 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presence_core.engine.bodies import NodeBodies
@@ -30,6 +29,7 @@ from presence_core.gossip.topology import EdgeKey, Topology, edge_key
 from presence_core.handshake.events import ByeCode, MessageType
 from presence_core.identity.issuers import Issuers
 from presence_core.identity.verdict import Taken
+from presence_core.value_object import entity
 
 if TYPE_CHECKING:
     import random
@@ -55,7 +55,7 @@ MANY_PULLS, SETTLE_SECONDS = 128, 0.4
 each of them most of what was worked out before is over."""
 
 
-@dataclass(slots=True)
+@entity
 class NodeLink:
     """An admitted session with a neighbour."""
 
@@ -68,7 +68,7 @@ class NodeLink:
     """How far the neighbour's clock is ahead of ours, in seconds; rough."""
 
 
-@dataclass(slots=True)
+@entity
 class Sighting:
     """Wall times, in milliseconds, of the first and the last word of or about a peer."""
 

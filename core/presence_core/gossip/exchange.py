@@ -7,7 +7,6 @@ sender may say, and only then taken; what was taken is passed on.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
@@ -37,7 +36,7 @@ from presence_core.gossip.spread import Spread
 from presence_core.gossip.sync import Sync, haves
 from presence_core.gossip.table import MAX_PEERS, Accepted, Entry, Table
 from presence_core.handshake.events import MessageType
-from presence_core.value_object import value_object
+from presence_core.value_object import entity, value_object
 
 if TYPE_CHECKING:
     import random
@@ -96,7 +95,7 @@ class RecordTaker(Protocol):
         """A record of our own key has come that we did not publish just now."""
 
 
-@dataclass(slots=True)
+@entity
 class _Line:
     """A link, as far as records go."""
 

@@ -368,6 +368,8 @@ class Engine:
 
     def _build(self, *, whole: bool = False) -> None:
         """Make the next graph; when it is much work, a slice of it, so that nobody waits."""
+        if self._pump_handle is not None:
+            self._pump()  # who has just come is shown with the way to it, not as lost
         self._build_timer = None
         if not self._running:
             return
@@ -410,16 +412,13 @@ class Engine:
 
     async def _keep_house(self) -> None:
         while True:
-            await asyncio.sleep(self._house_pause())
+            # More often while the view fills: people and scripts wait for it to be current.
+            await asyncio.sleep(0.1 if self._filling() else HOUSEKEEPING_SECONDS)
             try:
                 self._home.look()
                 self._look_around()
             except Exception:
                 log.exception("housekeeping failed; it goes on")
-
-    def _house_pause(self) -> float:
-        """Look more often while the view fills: people and scripts wait for it to be current."""
-        return 0.1 if self._filling() else HOUSEKEEPING_SECONDS
 
     def _filling(self) -> bool:
         return self._view.view.state is ViewState.FILLING

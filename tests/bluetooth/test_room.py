@@ -164,6 +164,7 @@ async def test_who_loses_the_lan_stays_online_over_bluetooth(room: Room) -> None
     alice, bob = [await room.enter(name, transports=("lan", "ble")) for name in ("alice", "bob")]
     for engine, other in ((alice, "bob"), (bob, "alice")):
         await until(engine, partial(linked, name=other, kinds={"LAN", "Bluetooth"}), "both links")
+        await until(engine, lambda g: g.view.state is ViewState.CURRENT, "a current view")
     changes = alice.changes(interval=0.0)
     seen: list[Change] = []
 
@@ -180,9 +181,9 @@ async def test_who_loses_the_lan_stays_online_over_bluetooth(room: Room) -> None
     await asyncio.wait_for(watching, PATIENCE)
     await bob.set_peer_metadata({"still": "here"})
     await until(alice, partial(shows, name="bob", metadata={"still": "here"}), "an update")
-    kinds = {change.kind for change in seen}
-    assert ChangeKind.LINK_DOWN in kinds
-    assert not kinds & {ChangeKind.PEER_LOST, ChangeKind.PEER_LEFT, ChangeKind.VIEW_CHANGED}
+    assert ChangeKind.LINK_DOWN in {change.kind for change in seen}
+    frightening = {ChangeKind.PEER_LOST, ChangeKind.PEER_LEFT, ChangeKind.VIEW_CHANGED}
+    assert not [change for change in seen if change.kind in frightening]
     assert online(alice.graph) == {"bob"}
 
 

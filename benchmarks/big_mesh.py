@@ -134,6 +134,12 @@ def messages(records: list[Record]) -> Iterator[tuple[list[Record], bytes]]:
 # -- the first sync beside the bare check
 
 
+def signed_parts(record: Record, aad: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return who has signed a record, the signature, and what it is over."""
+    parts = cose.parse_sign1(record.raw, max_size=MAX_RECORD)
+    return record.key, parts.signature, parts.to_be_signed(aad)
+
+
 def first_sync(own: bytes, records: list[Record]) -> tuple[float, float]:
     """Return seconds for each record: of the bare signature check, and of all of it."""
     table, topology = Table(own), Topology(own)
@@ -141,10 +147,7 @@ def first_sync(own: bytes, records: list[Record]) -> tuple[float, float]:
     bare = whole = 0.0
     clock = time.process_time
     for batch, body in messages(records):
-        signed = []
-        for one in batch:
-            parts = cose.parse_sign1(one.raw, max_size=MAX_RECORD)
-            signed.append((one.key, parts.signature, parts.to_be_signed(aad)))
+        signed = [signed_parts(one, aad) for one in batch]
         began = clock()
         for key, signature, data in signed:
             Ed25519PublicKey.from_public_bytes(key).verify(signature, data)

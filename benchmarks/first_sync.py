@@ -28,14 +28,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.big_mesh import MESH, OFFERS, BigMesh, Member, messages
-from presence_core.codec import cose
+from benchmarks.big_mesh import MESH, OFFERS, BigMesh, Member, messages, signed_parts
 from presence_core.config import PresenceConfig
 from presence_core.engine.checks import usable_processors
 from presence_core.engine.engine import Engine
 from presence_core.engine.link import Link
 from presence_core.gossip.messages import MARK_BYTES, PREFIX_BYTES, Have, Hello, Want
-from presence_core.gossip.record import MAX_RECORD, Record, external_aad
+from presence_core.gossip.record import Record, external_aad
 from presence_core.handshake.events import Closed, MessageType
 from presence_core.handshake.session import Session
 from presence_core.identity.keyfile import IDENTITY_FILE, atomic_write, private_key_pem
@@ -53,11 +52,7 @@ LOOK_SECONDS = 0.005
 def bare_check(records: list[Record]) -> float:
     """Return the seconds for the signatures alone."""
     aad = external_aad(MESH)
-    parts = [cose.parse_sign1(record.raw, max_size=MAX_RECORD) for record in records]
-    signed = [
-        (record.key, part.signature, part.to_be_signed(aad))
-        for record, part in zip(records, parts, strict=True)
-    ]
+    signed = [signed_parts(record, aad) for record in records]
     began = time.perf_counter()
     good = [verify(*one) for one in signed]
     passed = time.perf_counter() - began

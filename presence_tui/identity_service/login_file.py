@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from presence_core.engine.home import LOGIN_FILE
 from presence_core.identity.keyfile import HomeError, atomic_write
 from presence_tui.identity_service.wire import WireError, json_object, text_field
 
-LOGIN_FILE = "login.json"
 _WHAT = "the file"
 
 

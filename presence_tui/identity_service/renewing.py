@@ -11,7 +11,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING
 
-from presence_tui.identity_service.login_file import LOGIN_FILE
+from presence_core.engine.home import LOGIN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

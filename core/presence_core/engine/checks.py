@@ -82,7 +82,9 @@ class Checks:
         batch = self._batches.get(link.id)
         if batch is not None:
             batch.later.append((kind, body))
-        elif not self._put_off(link, kind, body):
+            return
+        maybe = kind == MessageType.RECORDS and len(body) >= MANY_BYTES and self._processors > 1
+        if not (maybe and self._records(link, body)):
             self._node.message(link.id, kind, body, self._clock())
             self._happened()
 
@@ -99,17 +101,17 @@ class Checks:
             self._node.message(link.id, kind, body, now)
         self._happened()
 
-    def _put_off(self, link: Line, kind: int, body: bytes) -> bool:
-        """Begin to check a message of many records; False: it is not one."""
-        if kind != MessageType.RECORDS or len(body) < MANY_BYTES or self._processors == 1:
-            return False
+    def _records(self, link: Line, body: bytes) -> bool:
+        """Take records, or begin to check them if many are unknown; False: they cannot be read."""
         try:
             records = Records.decode(body)
         except MessageError:
             return False  # the node says what is wrong with it
         unknown = self._node.exchange.unknown(records)
         if len(unknown) < MANY:
-            return False
+            self._node.take_records(link.id, records, {}, self._clock())
+            self._happened()
+            return True
         batch = self._batches[link.id] = _Batch(link, records)
         link.stream.pause()
         batch.task = asyncio.get_running_loop().create_task(

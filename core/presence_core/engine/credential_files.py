@@ -17,6 +17,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from presence_core.codec.text import safe_text
+from presence_core.engine.home import ISSUERS_FOLDER, TOKEN_FILE
 from presence_core.identity.home_file import Stamp, stamp_of
 from presence_core.identity.issuer import (
     IssuerObjectError,
@@ -52,7 +53,7 @@ class TokenFile:
     """The token of the local peer, as text; no file, or an empty one, for none."""
 
     def __init__(self, home: Path) -> None:
-        self.path = home / "identity.token"
+        self.path = home / TOKEN_FILE
         self._seen: Stamp | None = None
 
     def load(self) -> bytes | None:
@@ -151,7 +152,7 @@ class IssuerFolder:
     """The folder of trusted issuers."""
 
     def __init__(self, home: Path) -> None:
-        self.path = home / "issuers"
+        self.path = home / ISSUERS_FOLDER
         self._seen: dict[Path, Stamp | None] = {}
 
     def load(self) -> Folder:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from presence_core.engine.home import ISSUERS_FOLDER, LOGIN_FILE, TOKEN_FILE
 from presence_core.identity.issuers import Issuers
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from presence_core.engine.credentials import Credentials
     from presence_core.identity.verdict import Verdict
     from presence_core.model import Issuer
-
-_FILES = ("identity.token", "issuers", "login.json")
 
 
 class CredentialWatch:
@@ -66,7 +65,8 @@ class CredentialWatch:
         return None if self._held is None else self._held.token
 
     def _appeared(self) -> bool:
-        return any((self._home / name).exists() for name in _FILES)
+        names = TOKEN_FILE, ISSUERS_FOLDER, LOGIN_FILE
+        return any((self._home / name).exists() for name in names)
 
     def open(self) -> None:
         """See :meth:`Credentials.open` (not for the event loop)."""

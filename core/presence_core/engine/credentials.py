@@ -13,6 +13,7 @@ from presence_core.engine.credential_files import (
     renewal_failure,
     root_of,
 )
+from presence_core.engine.home import LOGIN_FILE
 from presence_core.engine.identity_concerns import Concern, identity_concerns
 from presence_core.identity.issuer import IssuerObjectError, KeySet, parse_object
 from presence_core.identity.issuers import Issuers
@@ -62,7 +63,7 @@ class Credentials:
         self._token_file = TokenFile(home)
         self._folder = IssuerFolder(home)
         self._home = home
-        self._login_file = home / "login.json"
+        self._login_file = home / LOGIN_FILE
         self._login = False
         self._not_renewed: str | None = None
         self._conditions = conditions

@@ -374,12 +374,14 @@ class Engine:
         if not self._running:
             return
         began = self._clock.now()
-        if whole or self._builder.prepare(SLICE) or self._pace.late(began):
+        made = whole or self._builder.prepare(SLICE) or self._pace.late(began)
+        if made:
             self.watch.publish(self._make_graph())
-            self._pace.worked(began, self._clock.now())
-            self._pace.made(self._clock.now(), filling=self._filling())
+        ended = self._clock.now()
+        self._pace.worked(began, ended)
+        if made:
+            self._pace.made(ended, filling=self._filling())
         else:
-            self._pace.worked(began, self._clock.now())
             self._build_timer = self._loop.call_soon(self._build)
 
     def _make_graph(self) -> PresenceGraph:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT_MESH = "default"
 
+TOKEN_FILE, ISSUERS_FOLDER, LOGIN_FILE = "identity.token", "issuers", "login.json"
+"""On what identity rests: the own token, the trusted issuers, and how to log in again."""
+
 
 def mesh_of(config: PresenceConfig, home: Path) -> MeshKey:
     """Return the mesh to join: given as a key, by name, kept in the home, or the default one.

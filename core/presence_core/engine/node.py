@@ -317,7 +317,7 @@ class Node:
             if isinstance(item, TooMuch):
                 self._hang_up(item.link, ByeCode.LIMIT, item.why)
             else:
-                self._output.append(Message(item.link, item.type, item.body))
+                self._output.append(item)
         for link, raw in self._issuer_gossip.due(now):
             self._output.append(Message(link, MessageType.ISSUER_OBJECT, raw))
         self._output += (Message(*message) for message in self._bodies.messages(now))

@@ -116,12 +116,11 @@ class BleStream:
             self.abort()
 
     def _hand_over(self) -> None:
-        user, data = self._user, bytes(self._waiting)
-        if user is None or self._paused or not data:
+        if self._user is None or self._paused or not self._waiting:
             return
-        self._waiting.clear()
+        data, self._waiting = bytes(self._waiting), bytearray()
         if self._close_by is None:
-            user.data_received(data)
+            self._user.data_received(data)
 
     # -- carrying fragments
 
